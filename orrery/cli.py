@@ -1,0 +1,125 @@
+"""`orrery COMMAND …`: finds the command, fills its configuration from recipe and flags, runs it.
+
+Each command is a frozen dataclass, whose docstring is its help, and a function that takes it. Modules are imported
+only when their command runs, so that `orrery --help` answers at once.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from orrery import __version__
+from orrery.config import nearest, read_recipe
+from orrery.errors import ConfigError, OrreryError
+
+NO_SPACE_LEFT = 28  # errno.ENOSPC
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command: the words that call it, where its configuration and function are, and one line about it."""
+
+    words: str
+    module: str
+    config: str
+    function: str
+    summary: str
+
+
+COMMANDS = (
+    Command("speedrun", "orrery.speedrun", "SpeedrunConfig", "speedrun", "from nothing to an assistant, in the minutes you have"),
+    Command("chat", "orrery.inference.chat", "ChatConfig", "chat", "talk with a model in the terminal"),
+    Command("eval", "orrery.commands.eval", "EvalConfig", "evaluate", "examine a model against the truth of its world"),
+    Command("runs", "orrery.commands.runs", "RunsConfig", "runs", "list the runs, or show one"),
+    Command("model", "orrery.commands.model", "ModelConfig", "model", "explain an architecture: shapes, parameters, FLOPs, cache"),
+    Command("data world", "orrery.commands.data", "WorldCommand", "write_world", "write documents or conversations of the embedded world"),
+    Command("data show", "orrery.commands.data", "ShowCommand", "show", "read any text source: counts, genres, samples"),
+    Command("tokenizer train", "orrery.commands.tokenizer", "TrainCommand", "train", "train a byte-level BPE vocabulary"),
+    Command("tokenizer encode", "orrery.commands.tokenizer", "EncodeCommand", "encode", "text to ids"),
+    Command("tokenizer inspect", "orrery.commands.tokenizer", "InspectCommand", "inspect", "pieces, compression, and what trips models"),
+    Command("pretrain", "orrery.commands.pretrain", "PretrainCommand", "run_pretrain", "train a base model on the world or on your text"),
+    Command("sft", "orrery.commands.sft", "SFTCommand", "run_sft", "tune a base model into an assistant"),
+)  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the `orrery` program. Exit codes: 0 done, 2 the user's to mend, 130 interrupted."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        sys.exit(_run(words))
+    except OrreryError as error:
+        _fail(str(error))
+    except BrokenPipeError:  # `orrery … | head`: the reader has seen enough
+        sys.stderr.close()
+        sys.exit(0)
+    except OSError as error:
+        if error.errno != NO_SPACE_LEFT:
+            raise
+        _fail(f"the disk is full{f' ({error.filename})' if error.filename else ''}: free some space, then go on with --resume")
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def _run(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        _print_commands(COMMANDS)
+        return 0
+    if words[0] == "--version":
+        print(f"orrery {__version__}")
+        return 0
+    command = _find(words)
+    if command is None:
+        group = [known for known in COMMANDS if known.words.split()[0] == words[0]]
+        if group and (len(words) == 1 or words[1] in ("-h", "--help")):
+            _print_commands(group)
+            return 0 if len(words) > 1 else 2
+        known = [known.words for known in group] or sorted({known.words.split()[0] for known in COMMANDS})
+        raise ConfigError(f"no command '{' '.join(words[:2] if group else words[:1])}'; {nearest(' '.join(words[:2]), known)}")
+    result = getattr(importlib.import_module(command.module), command.function)(parse(command, words))
+    return result if isinstance(result, int) else 0
+
+
+def parse(command: Command, words: Sequence[str]) -> Any:
+    """The configuration that ``words`` (the command's own words included) ask for; `--recipe` is read first."""
+    cls = getattr(importlib.import_module(command.module), command.config)
+    rest, recipe = _take_recipe(list(words[len(command.words.split()) :]))
+    default = read_recipe(recipe, cls, command.words) if recipe else None
+    return tyro.cli(cls, args=rest, default=default, prog=f"orrery {command.words}")
+
+
+def _find(words: Sequence[str]) -> Command | None:
+    matching = [known for known in COMMANDS if list(words[: len(known.words.split())]) == known.words.split()]
+    return matching[0] if matching else None
+
+
+def _take_recipe(words: list[str]) -> tuple[list[str], str | None]:
+    for index, word in enumerate(words):
+        if word == "--recipe":
+            if index + 1 == len(words):
+                raise ConfigError("--recipe needs a name or a .toml file")
+            return words[:index] + words[index + 2 :], words[index + 1]
+        if word.startswith("--recipe="):
+            return words[:index] + words[index + 1 :], word.removeprefix("--recipe=")
+    return words, None
+
+
+def _print_commands(commands: Sequence[Command]) -> None:
+    console = Console(highlight=False)
+    console.print("[bold]orrery[/] COMMAND …   the whole life of a language model, desk-sized\n")
+    table = Table(box=None, show_header=False, padding=(0, 3, 0, 2))
+    for command in commands:
+        table.add_row(f"[bold]{command.words}[/]", command.summary)
+    console.print(table)
+    console.print("\nBegin with  [bold]orrery speedrun --minutes 10[/]   Details and an example:  [bold]orrery COMMAND --help[/]")
+
+
+def _fail(message: str) -> None:
+    print(f"orrery: {message}", file=sys.stderr)
+    sys.exit(2)

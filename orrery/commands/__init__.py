@@ -1,0 +1,1 @@
+"""What the command line calls where a command needs several rooms: one file a command."""

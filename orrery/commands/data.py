@@ -1,0 +1,110 @@
+"""`orrery data …`: write the embedded world to files, and look at any text before training on it."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from orrery.data.documents import Document
+from orrery.data.sources import read_documents
+from orrery.data.world.conversations import conversations
+from orrery.data.world.generate import documents
+from orrery.data.world.world import World, WorldConfig
+from orrery.errors import ConfigError
+from orrery.files import write_atomically
+
+
+@dataclass(frozen=True)
+class WorldCommand:
+    """Write documents or conversations of the embedded world to a JSONL file.
+
+    Each line of documents has text, genre, id, bits (the entropy of the choices that made it, given the world) and
+    provenance; each line of conversations has messages and kind. The same seed gives the same bytes.
+
+    Example: orrery data world --out world.jsonl --count 10000
+    """
+
+    out: Path
+    """The file to write."""
+    count: int = 10_000
+    """How many documents or conversations."""
+    conversations: bool = False
+    """Write conversations (what `orrery sft --data` reads) instead of documents."""
+    validation: bool = False
+    """Write held-out documents instead of training documents."""
+    world: WorldConfig = field(default_factory=WorldConfig)
+
+
+@dataclass(frozen=True)
+class ShowCommand:
+    """Read text sources and show what is in them: documents, bytes, genres, and a few samples.
+
+    Example: orrery data show notes/ 'books/*.txt' --samples 2
+    """
+
+    data: tuple[str, ...] = ()
+    """Files (.txt .md .jsonl .parquet), folders, globs or hf:NAME. Empty: the embedded world."""
+    samples: int = 3
+    """How many documents to print."""
+    limit: int = 100_000
+    """Read at most this many documents."""
+
+
+def write_world(config: WorldCommand) -> None:
+    """Write the world as `config` says. Raises `ConfigError` for a count below 1, `RunError` when the disk is full."""
+    if config.count < 1:
+        raise ConfigError(f"--count is {config.count}; ask for at least one")
+    world = World(config.world)
+    rows = _conversations(world, config.count) if config.conversations else _documents(world, config)
+    lines = [json.dumps(row, ensure_ascii=False) for row in track(rows, "writing", total=config.count, transient=True)]
+    write_atomically(config.out, "\n".join(lines) + "\n")
+    size = config.out.stat().st_size
+    kind = "conversations" if config.conversations else "documents"
+    print(f"{config.count:,} {kind}, {size / 1e6:.1f} MB in {config.out}")
+
+
+def _documents(world: World, config: WorldCommand) -> Iterator[dict[str, Any]]:
+    split = "validation" if config.validation else "train"
+    for document in documents(world, count=config.count, split=split):
+        yield asdict(document)
+
+
+def _conversations(world: World, count: int) -> Iterator[dict[str, Any]]:
+    for conversation in conversations(world, count):
+        yield {"messages": conversation.messages, "kind": conversation.kind}
+
+
+def show(config: ShowCommand) -> None:
+    """Print a table of genres and some samples. Raises `DataError` for what cannot be read."""
+    source = read_documents(config.data) if config.data else documents(World(WorldConfig()), count=2_000)
+    count: dict[str, int] = defaultdict(int)
+    size: dict[str, int] = defaultdict(int)
+    bits: dict[str, float] = defaultdict(float)
+    shown: list[Document] = []
+    for number, document in enumerate(source):
+        if number == config.limit:
+            print(f"(stopped after {config.limit:,} documents; --limit raises that)")
+            break
+        count[document.genre] += 1
+        size[document.genre] += len(document.text.encode())
+        bits[document.genre] += float("nan") if document.bits is None else document.bits
+        if len(shown) < config.samples:
+            shown.append(document)
+    console = Console(highlight=False)
+    table = Table("genre", "documents", "MB", "mean bytes", "floor, bits per byte", box=None, padding=(0, 2))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for genre in sorted(count, key=lambda genre: -size[genre]):
+        floor = bits[genre] / size[genre]
+        table.add_row(genre, f"{count[genre]:,}", f"{size[genre] / 1e6:.2f}", f"{size[genre] / count[genre]:,.0f}",
+                      "n/a" if floor != floor else f"{floor:.3f}")  # fmt: skip
+    console.print(table)
+    for document in shown:
+        console.rule(f"{document.genre} · {document.id}", align="left")
+        console.print(document.text[:1500], markup=False)

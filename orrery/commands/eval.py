@@ -1,0 +1,75 @@
+"""`orrery eval`: examine a model against the truth of the embedded world."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from orrery.config import from_mapping
+from orrery.data.world.world import World, WorldConfig
+from orrery.errors import CheckpointError, ConfigError
+from orrery.evals.exams import EXAM_VERSION, build_exams
+from orrery.evals.run import run_exams
+from orrery.evals.table import exam_table
+from orrery.inference.engine import Engine
+from orrery.training.runs import read_record
+
+
+@dataclass(frozen=True)
+class EvalConfig:
+    """Take the exams: facts by how often they were read, arithmetic, letters, reading, refusals, form.
+
+    The world is that of the model's run; for a model from elsewhere say which with --world.seed and so on.
+
+    Example: orrery eval --model runs/speedrun/sft --json
+    """
+
+    model: Path
+    """A model folder."""
+    base: bool = False
+    """Examine it as a base model, by completion; models that end only with <|endoftext|> are so examined anyway."""
+    json: bool = False
+    """Print JSON instead of a table."""
+    limit: int = 0
+    """At most this many questions an exam; 0: all."""
+    world: WorldConfig = field(default_factory=WorldConfig)
+
+
+def evaluate(config: EvalConfig) -> None:
+    """Examine and print. Raises `CheckpointError` for a folder that is no model."""
+    if config.limit < 0:
+        raise ConfigError(f"--limit is {config.limit}; it cannot be negative")
+    if not config.model.is_dir():
+        raise CheckpointError(f"{config.model} is no folder; give --model a model folder such as runs/speedrun/sft")
+    engine = Engine.load(config.model)
+    chat = not config.base and len(engine.stops) > 1 and _is_assistant(config.model)
+    world = World(world_of(config))
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("examining", total=None)
+        taken = run_exams(
+            engine, build_exams(world, config.limit or None), "sft" if chat else "base", chat,
+            on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )  # fmt: skip
+    if config.json:
+        print(json.dumps({"exam_version": EXAM_VERSION, "exams": [asdict(score) for score in taken.scores]}, indent=2))
+    else:
+        Console(highlight=False).print(exam_table(taken.scores))
+
+
+def world_of(config: EvalConfig) -> WorldConfig:
+    """The world that the model's run was made from, unless another one is asked for."""
+    run = config.model.resolve().parent
+    if config.world == WorldConfig() and (run / "run.json").exists():
+        recipe = read_record(run)["recipe"]
+        if "world" in recipe:
+            return from_mapping(recipe["world"], WorldConfig, str(run / "run.json"))
+    return config.world
+
+
+def _is_assistant(folder: Path) -> bool:
+    """Whether the model ends its turns: its generation_config.json has more than one end token."""
+    path = folder / "generation_config.json"
+    ends = json.loads(path.read_text(encoding="utf-8")).get("eos_token_id") if path.exists() else None
+    return isinstance(ends, list) and len(ends) > 1

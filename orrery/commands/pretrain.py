@@ -1,0 +1,126 @@
+"""`orrery pretrain`: a base model from the embedded world or from your own text."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+
+from orrery.config import as_mapping
+from orrery.data.documents import Document
+from orrery.data.shards import TokenShards
+from orrery.data.sources import hold_out, read_documents
+from orrery.data.world.corpus import corpus
+from orrery.data.world.world import WorldConfig
+from orrery.errors import ConfigError
+from orrery.stages.pretrain import ModelShape, PretrainConfig, pretrain
+from orrery.tokenizers.bpe import BPE
+from orrery.training.loop import TrainResult
+from orrery.training.progress import clock, show_progress
+from orrery.training.runs import RUNS, Run
+from orrery.training.stage import TrainConfig
+
+TOKENIZER_CHARACTERS = 50_000_000  # of the text that a new vocabulary is trained on
+
+
+@dataclass(frozen=True)
+class PretrainCommand:
+    """Train a base model on your own text, or on the embedded world.
+
+    The tenth part of the text is held out; the loss on it is reported in nats a token and bits per byte. The result is a
+    Hugging Face model folder, runs/NAME/base.
+
+    Example: orrery pretrain --data shakespeare.txt --run shakespeare --train.steps 2000
+    Example: orrery pretrain --recipe shakespeare --data shakespeare.txt
+    """
+
+    run: str = "pretrain"
+    """Name of the run, a folder in runs/."""
+    data: tuple[str, ...] = ()
+    """Files (.txt .md .jsonl .parquet), folders, globs or hf:NAME. Empty: the embedded world."""
+    resume: str = ""
+    """auto: go on from the run's newest whole checkpoint; or the path of a checkpoint. Empty: start."""
+    tokenizer: Path | None = None
+    """A folder with tokenizer.json to use; without it one is trained on the text."""
+    vocab_size: int = 4096
+    """Tokens of a new vocabulary, special ones included; 264 makes every byte a token (character level)."""
+    world_megabytes: float = 10.0
+    """How much of the world is written, when there is no --data."""
+    world: WorldConfig = field(default_factory=WorldConfig)
+    shape: ModelShape = field(default_factory=ModelShape)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    seed: int = 0
+    """Decides the first weights and the order of the documents."""
+    root: Path = RUNS
+    """The folder that holds the runs."""
+
+
+def run_pretrain(config: PretrainCommand) -> TrainResult:
+    """Tokenise, train, and say what came out.
+
+    Raises:
+        DataError, TokenizerError: text that cannot be read, is empty, or is too little for the vocabulary.
+        And what `orrery.stages.pretrain.pretrain` raises.
+    """
+    if config.world_megabytes <= 0:
+        raise ConfigError(f"--world-megabytes is {config.world_megabytes:g}; it must be above 0")
+    console = Console(stderr=True, highlight=False)
+    began = time.perf_counter()
+    with (
+        Run.open(config.run, recipe=as_mapping(config), seed=config.seed, root=config.root) as run,
+        show_progress(run.events, console),
+    ):
+        tokenizer, data, held_out = tokenise(config, run.folder / "data", console)
+        settings = PretrainConfig(config.shape, config.train, config.seed)
+        result = pretrain(
+            settings, run, data=data, held_out=held_out, tokenizer=tokenizer, resume=config.resume or None
+        )
+    loss, bits = result.metrics.get("held_out_loss"), result.metrics.get("bits_per_byte")
+    measured = f", held-out loss {loss:.4f} nats a token, {bits:.4f} bits per byte" if loss and bits else ""
+    Console(highlight=False).print(
+        f"{result.folder}: {result.parameters / 1e6:.2f}M parameters, {result.tokens:,} tokens, "
+        f"{clock(time.perf_counter() - began)} in all, {clock(result.seconds)} of training{measured}\n"
+        f"Next:  orrery chat --model {result.folder}"
+    )
+    return result
+
+
+def tokenise(config: PretrainCommand, folder: Path, console: Console) -> tuple[BPE, TokenShards, TokenShards | None]:
+    """Vocabulary and tokens of the run, made where the run does not have them yet."""
+    if config.resume and (folder / "tokens" / "shards.json").exists():
+        held_out = folder / "held_out"
+        return (
+            BPE.load(folder / "tokenizer"),
+            TokenShards.open(folder / "tokens"),
+            TokenShards.open(held_out) if held_out.exists() else None,
+        )
+    if config.tokenizer:
+        tokenizer = BPE.load(config.tokenizer)
+    else:
+        console.print("[dim]training a vocabulary …[/]")
+        tokenizer = BPE.train(_characters(read(config)[0], TOKENIZER_CHARACTERS), config.vocab_size)
+    tokenizer.save(folder / "tokenizer")
+    console.print("[dim]tokenising …[/]")
+    documents, held_out_documents = read(config)
+    data = TokenShards.write(folder / "tokens", documents, tokenizer)
+    if not held_out_documents:
+        return tokenizer, data, None
+    return tokenizer, data, TokenShards.write(folder / "held_out", held_out_documents, tokenizer)
+
+
+def read(config: PretrainCommand) -> tuple[Iterator[Document], list[Document]]:
+    """Documents to train on, and those held out (whole once the first have been read)."""
+    if config.data:
+        return hold_out(read_documents(config.data))
+    size = int(config.world_megabytes * 1e6)
+    held_out = list(corpus(config.world, min(size // 10 + 1, 300_000), split="validation", workers=1))
+    return corpus(config.world, size), held_out
+
+
+def _characters(documents: Iterator[Document], characters: int) -> Iterator[str]:
+    for document in documents:
+        yield document.text[:characters]
+        characters -= len(document.text)
+        if characters <= 0:
+            return

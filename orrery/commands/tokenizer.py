@@ -1,0 +1,77 @@
+"""`orrery tokenizer …`: train a vocabulary, encode with it, look at what it does."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from orrery.data.sources import decode, read_documents
+from orrery.errors import ConfigError, DataError
+from orrery.tokenizers.bpe import BPE
+
+
+@dataclass(frozen=True)
+class TrainCommand:
+    """Train a byte-level BPE vocabulary and write tokenizer.json and tokenizer_config.json.
+
+    Example: orrery tokenizer train --data notes/ --out my-tokenizer --vocab-size 4096
+    """
+
+    data: tuple[str, ...]
+    """Files (.txt .md .jsonl .parquet), folders, globs or hf:NAME."""
+    out: Path
+    """The folder to write."""
+    vocab_size: int = 4096
+    """Tokens in all: 256 bytes, merges, and 8 special and added ones."""
+
+
+@dataclass(frozen=True)
+class EncodeCommand:
+    """Turn text into token ids, one line of ids; special tokens in the text stay text.
+
+    Example: orrery tokenizer encode --tokenizer runs/speedrun/sft --text "Hello, world"
+    Example: orrery tokenizer encode --tokenizer my-tokenizer --file notes.txt
+    """
+
+    tokenizer: Path
+    """A folder with tokenizer.json."""
+    text: str | None = None
+    """The text; without it and --file, standard input is read."""
+    file: Path | None = None
+    """A file to read instead."""
+
+
+@dataclass(frozen=True)
+class InspectCommand:
+    """Show the pieces of a text with ids, bytes and white space, how well it compresses, and what trips models.
+
+    Example: orrery tokenizer inspect --tokenizer runs/speedrun/sft --text "12345 strawberries"
+    """
+
+    tokenizer: Path
+    """A folder with tokenizer.json."""
+    text: str | None = None
+    """The text; without it and --file, standard input is read."""
+    file: Path | None = None
+    """A file to read instead."""
+
+
+def read_text(text: str | None, file: Path | None) -> str:
+    """The text given, that of the file, or standard input. Raises `DataError` when there is none."""
+    if text is not None and file is not None:
+        raise ConfigError("give --text or --file, not both")
+    if text is None and file is not None:
+        if not file.is_file():
+            raise DataError(f"no such file: {file}")
+        text = decode(file.read_bytes(), str(file))
+    found = sys.stdin.read() if text is None else text
+    if not found:
+        raise DataError("the text is empty: give --text or --file")
+    return found
+
+
+def encode(config: EncodeCommand) -> None:
+    """Print the ids."""
+    print(*BPE.load(config.tokenizer).encode(read_text(config.text, config.file)))

@@ -1,0 +1,55 @@
+"""The exams as a table in the terminal: one row an exam, one column a stage, with intervals, n and chance."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from orrery.evals.exams import LOWER_IS_BETTER
+from orrery.evals.run import Score
+
+
+def exam_table(scores: Sequence[Score], title: str = "Exams") -> Table:
+    """All scores side by side by stage; where two stages sat an exam, an arrow says what the last one changed.
+
+    An arrow is shown when the intervals do not overlap: ↑ better, ↓ worse (for exams where lower is better too).
+    """
+    stages = list(dict.fromkeys(score.stage for score in scores))
+    rows: dict[str, dict[str, Score]] = {}
+    for score in scores:
+        rows.setdefault(score.exam, {})[score.stage] = score
+    table = Table(title=title, title_justify="left", caption_justify="left")
+    table.caption = "Share of questions in percent, with 95% intervals; ▽ lower is better."
+    table.add_column("exam")
+    for stage in stages:
+        table.add_column(stage, justify="right")
+    if len(stages) > 1:
+        table.add_column("")
+    table.add_column("chance", justify="right")
+    table.add_column("n", justify="right")
+    for exam, by_stage in rows.items():
+        cells = [_cell(by_stage.get(stage)) for stage in stages]
+        if len(stages) > 1:
+            cells.append(_arrow(by_stage.get(stages[0]), by_stage.get(stages[-1]), exam in LOWER_IS_BETTER))
+        chance = max(score.chance for score in by_stage.values())
+        n = max(score.n for score in by_stage.values())
+        name = f"{exam} ▽" if exam in LOWER_IS_BETTER else exam
+        table.add_row(name, *cells, f"{100 * chance:.0f}" if chance else "", str(n or ""))
+    return table
+
+
+def _cell(score: Score | None) -> Text:
+    if score is None or score.score is None or score.low is None or score.high is None:
+        return Text("n/a", style="dim")
+    text = Text(f"{100 * score.score:.0f}", style="bold")
+    text.append(f" [{100 * score.low:.0f}–{100 * score.high:.0f}]".rjust(10), style="not bold dim")
+    return text
+
+
+def _arrow(first: Score | None, last: Score | None, lower_is_better: bool) -> Text:
+    if first is None or last is None or None in (first.low, first.high, last.low, last.high):
+        return Text("")
+    higher, lower = last.low > first.high, last.high < first.low  # type: ignore[operator]
+    if not higher and not lower:
+        return Text("")
+    return Text("↑", style="green") if higher != lower_is_better else Text("↓", style="red")

@@ -1,0 +1,178 @@
+"""Rows that are decoded together, each at its own length.
+
+    slots   0 ........ ready ........ len(rows)
+            decoding   | to be fed
+
+A row enters at the end with tokens to be fed (its prompt). One step either feeds the waiting rows (prefill: many tokens
+a row, right-padded) or decodes all rows (one token each), and samples a token for every row it ran. Rows that stopped
+are returned; the caller has each `go_on`, with more tokens to be fed (a tool's answer) or out of the batch. The last
+row then moves into the gap, which copies one row of the cache and keeps the batch dense: a finished row costs nothing
+and its place is free for the next request. Everything that happens each step is a few tensor operations over all rows.
+
+    R slots   n rows in use   T tokens   V vocabulary
+"""
+
+import copy
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from orrery.errors import InferenceError
+from orrery.inference.sampling import Sampling, sample, uniform_stream
+from orrery.models.transformer import KVCache, Transformer
+
+PREFILL_TOKENS = 8192  # fed in one step at most, padding included: bounds the memory that a prefill takes
+
+
+@dataclass(eq=False)
+class Row:
+    """One request in a batch. `request` numbers its random stream; `feed` are the tokens still to be fed."""
+
+    request: int
+    feed: list[int] = field(repr=False)
+    slot: int = -1
+    begun: int = 0  # how many tokens it had written when its present message began
+
+
+@dataclass(frozen=True)
+class Written:
+    """The tokens of one message and their log-probabilities; `stopped`: the last one is a stop token."""
+
+    ids: list[int]
+    logprobs: list[float]
+    stopped: bool
+
+
+class Batch:
+    """Up to `slots` rows of up to `length` tokens, with their cache. `stops` end a row; `banned` are never written."""
+
+    def __init__(
+        self, model: Transformer, sampling: Sampling, *, slots: int, length: int, stops: Tensor, banned: Tensor
+    ) -> None:
+        weight = model.token_embedding.weight
+        self.model, self.sampling, self.banned, self.length = model, sampling, banned, length
+        self.cache = KVCache(model.config, slots, length, dtype=weight.dtype, device=weight.device)
+        self.rows: list[Row] = []
+        self.ready = 0
+        most = min(sampling.max_tokens, length)
+        self.is_stop = torch.zeros(model.config.vocab_size, dtype=torch.bool, device=weight.device)  # V
+        self.is_stop[stops] = True
+        numbers = torch.zeros(slots, 3, dtype=torch.long, device=weight.device)  # R 3
+        # R each: how many tokens the cache holds, how many the row has written, and the last of these
+        self.held, self.count, self.last = numbers.unbind(1)
+        self.uniforms = torch.zeros(slots, most, device=weight.device)
+        self.ids = torch.zeros(slots, most, dtype=torch.long, device=weight.device)
+        self.logprobs = torch.zeros(slots, most, device=weight.device)
+        self.state = [numbers, self.uniforms, self.ids, self.logprobs]  # all that moves with a row, besides the cache
+
+    @property
+    def free(self) -> int:
+        """Slots for further rows."""
+        return len(self.held) - len(self.rows)
+
+    def add(self, row: Row) -> None:
+        """Take in a row whose `feed` is its prompt."""
+        row.slot = len(self.rows)
+        self.rows.append(row)
+        for tensor in self.state:
+            tensor[row.slot] = 0
+        if self.sampling.temperature > 0:
+            stream = uniform_stream(self.sampling.seed, row.request, self.uniforms.shape[1])
+            self.uniforms[row.slot] = stream.to(self.uniforms.device)
+
+    @torch.inference_mode()
+    def step(self) -> list[Row]:
+        """Run the model once and sample one token for the rows that it ran. Returns those that stopped."""
+        if self.ready < len(self.rows):
+            start, logits = self.ready, self.prefill()  # n V
+            self.ready = stop = start + len(logits)
+        else:
+            start, stop = 0, len(self.rows)
+            logits = self.decode()  # n V
+        count = self.count[start:stop]
+        uniforms = self.uniforms[start:stop].gather(1, count[:, None])[:, 0]
+        ids, logprobs = sample(logits, self.sampling, uniforms, self.banned)
+        if logprobs.isnan().any():
+            raise InferenceError("the model's logits are not finite: its weights are damaged or its training diverged")
+        slots = torch.arange(start, stop, device=ids.device)
+        self.ids[slots, count] = ids
+        self.logprobs[slots, count] = logprobs
+        self.last[start:stop] = ids
+        count += 1  # a view: the state itself
+        full = (count >= self.ids.shape[1]) | (self.held[start:stop] + 1 >= self.length)
+        stopped = (self.is_stop[ids] | full).nonzero()[:, 0].tolist()
+        return [self.rows[start + i] for i in stopped]
+
+    def decode(self) -> Tensor:
+        """Feed every row the token it wrote last -> logits of the next [n V]."""
+        n = len(self.rows)
+        positions = self.held[:n, None]  # n 1
+        hidden = self.model.hidden(self.last[:n, None], positions=positions, cache=self.view(0, n))  # n 1 D
+        self.held[:n] += 1
+        return self.model.unembed(hidden[:, 0])
+
+    def prefill(self) -> Tensor:
+        """Feed as many of the waiting rows as one step may take -> logits after the last token of each [n V]."""
+        start, stop, longest = self.ready, self.ready, 0
+        for row in self.rows[start:]:
+            longest = max(longest, len(row.feed))
+            if stop > start and longest * (stop + 1 - start) > PREFILL_TOKENS:
+                break
+            stop += 1
+        feeds = [row.feed for row in self.rows[start:stop]]
+        lengths = torch.tensor([len(feed) for feed in feeds], device=self.held.device)  # n
+        longest = int(lengths.max())
+        ids = torch.tensor([feed + [0] * (longest - len(feed)) for feed in feeds], device=self.held.device)  # n T
+        held = self.held[start:stop]
+        positions = held[:, None] + torch.arange(longest, device=held.device)
+        # Padding lies behind the row's last token, where nothing looks before it is overwritten. The cache's last slot
+        # is never fed (a row stops when it is full), so padding that would lie beyond the end may go there.
+        positions = positions.clamp(max=self.length - 1)  # n T
+        hidden = self.model.hidden(ids, positions=positions, cache=self.view(start, stop))  # n T D
+        held += lengths  # a view: the state itself
+        for row in self.rows[start:stop]:
+            row.feed = []
+        return self.model.unembed(hidden[torch.arange(stop - start, device=held.device), lengths - 1])
+
+    def view(self, start: int, stop: int) -> KVCache:
+        """The cache of the slots from `start` to `stop`, sharing memory."""
+        view = copy.copy(self.cache)
+        view.keys, view.values = self.cache.keys[:, start:stop], self.cache.values[:, start:stop]
+        view.lengths = self.held[start:stop].clone()
+        return view
+
+    def written(self, row: Row) -> Written:
+        """What the row has written since its prompt, or since it was last extended."""
+        message = slice(row.begun, int(self.count[row.slot]))
+        ids = self.ids[row.slot, message].tolist()
+        return Written(ids, self.logprobs[row.slot, message].tolist(), bool(self.is_stop[ids[-1]]))
+
+    def room(self, row: Row) -> int:
+        """How many tokens `go_on` may feed to a row so that it can still write."""
+        if int(self.count[row.slot]) >= self.ids.shape[1]:
+            return 0
+        return max(0, self.length - 2 - int(self.held[row.slot]))  # its last token is not held yet; one slot stays free
+
+    def go_on(self, row: Row, feed: list[int]) -> None:
+        """After a row has stopped: let it write on after the tokens `feed`, or take it out when there are none."""
+        self.ready -= 1
+        self.swap(row.slot, self.ready)
+        if feed:
+            row.begun = int(self.count[row.slot])
+            row.feed = [int(self.last[row.slot]), *feed]
+        else:
+            self.swap(row.slot, len(self.rows) - 1)
+            self.rows.pop()
+
+    def swap(self, a: int, b: int) -> None:
+        """Exchange the rows in two slots."""
+        if a == b:
+            return
+        self.rows[a], self.rows[b] = self.rows[b], self.rows[a]
+        self.rows[a].slot, self.rows[b].slot = a, b
+        used = int(self.held[[a, b]].max())
+        for cached in (self.cache.keys, self.cache.values):
+            cached[:, [a, b], :, :used] = cached[:, [b, a], :, :used]
+        for tensor in self.state:
+            tensor[[a, b]] = tensor[[b, a]]

@@ -1,0 +1,181 @@
+"""The one dial: from the minutes you have to a plan, fitted to the machine once and written into the run.
+
+The machine is measured for a few seconds (large matrix products, then real training steps of the model that fits),
+and the minutes are shared out:
+
+    minutes = start + corpus and tokenizer + pretraining + exams + tuning + exams + report
+
+Everything in the plan is a number of steps, documents or bytes and never a time, so the same plan is the same run, bit
+for bit, however fast the machine is when it is repeated.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+
+from orrery.errors import ConfigError
+from orrery.models.explain import flops_per_token
+from orrery.models.config import TransformerConfig
+from orrery.models.transformer import Transformer
+from orrery.stages.pretrain import ModelShape
+from orrery.training.machine import choose_device, keep_freed_memory, measure_matmul_rate
+from orrery.training.optim import Optimizers
+from orrery.training.stage import TrainConfig
+from orrery.training.step import precision_context
+
+# Width and layers, by size; a head is 32 wide, the MLP three times the width.
+LADDER = ((64, 3), (96, 3), (128, 4), (192, 5), (256, 6), (384, 8), (512, 10), (768, 12))
+TOKENS_PER_PARAMETER = 4  # fewer tokens than this leave a model half-trained: then a smaller one is better
+SMALL_MODEL_SHARE = 0.35  # of the matmul rate that a small model reaches in training, before it is measured
+MEASURE_SECONDS = 4.0
+
+# Seconds on the reference machine (two cores, the 128 x 4 model at 20,000 tokens/s), from the log of speedruns.
+REFERENCE_TOKENS_PER_S = 20_000.0
+FIXED_SECONDS = 12.0  # start, report, loading and saving
+CORPUS_MB_PER_S = 2.0  # documents written, tokenizer trained and applied, all in all
+EXAM_SECONDS = 40.0  # both examinations and the held-out losses
+BYTES_PER_TOKEN = 3.0
+TUNING_SHARE = 0.24  # of the training time
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a speedrun will do.
+
+    Attributes:
+        minutes: what was asked for.
+        vocab_size: tokens, special ones included.
+        width, layers: of the model; the rest of the shape follows.
+        pretrain_steps, sft_steps: optimizer steps.
+        corpus_bytes: text that is made for pretraining; about one epoch.
+        conversations: how many are made for tuning; about one epoch.
+        tokens_per_s: measured with this model on this machine.
+        matmul_rate: floating-point operations a second of large products, measured.
+        seconds: what each part is expected to take.
+    """
+
+    minutes: float
+    vocab_size: int
+    width: int
+    layers: int
+    pretrain_steps: int
+    sft_steps: int
+    corpus_bytes: int
+    conversations: int
+    tokens_per_s: float
+    matmul_rate: float
+    seconds: Mapping[str, float]
+
+
+def shape_of(width: int, layers: int, context: int) -> ModelShape:
+    """The Qwen3 shape of a size on the ladder.
+
+    Large embeddings with a small last norm (which keeps the first loss at ln V) let small models learn facts several
+    times sooner; the folder is the same to every reader.
+    """
+    heads = width // 32
+    return ModelShape(
+        width=width, layers=layers, heads=heads, kv_heads=heads, head_width=32,
+        mlp_width=3 * width, context=context, embedding_std=0.7, final_norm_init=0.8 / width**0.5,
+    )  # fmt: skip
+
+
+def fit(
+    minutes: float,
+    *,
+    vocab_size: int,
+    context: int,
+    pretrain: TrainConfig,
+    sft: TrainConfig,
+    conversation_tokens: float,
+    elapsed: float,
+    size: tuple[int, int] | None = None,
+    exams: bool = True,
+) -> Plan:
+    """Measure the machine and share out the minutes.
+
+    Args:
+        conversation_tokens: mean tokens of a tuning conversation.
+        elapsed: seconds that have already gone.
+        size: (width, layers), to set the choice of model aside.
+        exams: whether there will be exams (there are none without the world).
+
+    Raises:
+        ConfigError: the minutes are not a positive number, or too few for anything on this machine.
+    """
+    if not 0 < minutes < float("inf"):
+        raise ConfigError(f"--minutes is {minutes:g}; it must be above 0, for instance --minutes 10")
+    rate = measure_matmul_rate(pretrain.precision, str(choose_device(pretrain.device)))
+    width, layers = size or choose_size(minutes, rate, vocab_size, context)
+    began = time.perf_counter()
+    tokens_per_s = measure_training(shape_of(width, layers, context).config(vocab_size), pretrain)
+    elapsed += time.perf_counter() - began
+    speed = REFERENCE_TOKENS_PER_S / tokens_per_s
+    exam_seconds = EXAM_SECONDS * min(speed, 3.0) if exams else 4.0
+    # Two unknowns, tokens and seconds of training, and the corpus grows with the tokens: solve for the seconds.
+    left = 60 * minutes - elapsed - FIXED_SECONDS - exam_seconds
+    corpus_share = (1 - TUNING_SHARE) * tokens_per_s * BYTES_PER_TOKEN / (CORPUS_MB_PER_S * 1e6)
+    training = left / (1 + corpus_share)
+    pretrain_steps = int((1 - TUNING_SHARE) * training * tokens_per_s / (pretrain.rows * context))
+    sft_steps = int(TUNING_SHARE * training * tokens_per_s / (sft.rows * context))
+    if pretrain_steps < 20 or sft_steps < 10:
+        needed = (60 * minutes - left + 20) / 60
+        raise ConfigError(f"--minutes {minutes:g} is too short on this machine; give it at least {needed:.1f}")
+    pretrain_tokens = pretrain_steps * pretrain.rows * context
+    return Plan(
+        minutes=minutes, vocab_size=vocab_size, width=width, layers=layers,
+        pretrain_steps=pretrain_steps, sft_steps=sft_steps,
+        corpus_bytes=int(pretrain_tokens * BYTES_PER_TOKEN),
+        conversations=max(1000, int(sft_steps * sft.rows * context / conversation_tokens)),
+        tokens_per_s=round(tokens_per_s, 1), matmul_rate=rate,
+        seconds={
+            "start and measure": round(elapsed, 1),
+            "corpus and tokenizer": round(corpus_share * training, 1),
+            "pretrain": round((1 - TUNING_SHARE) * training, 1),
+            "tune": round(TUNING_SHARE * training, 1),
+            "exams": round(exam_seconds, 1),
+            "report": FIXED_SECONDS,
+        },
+    )  # fmt: skip
+
+
+def choose_size(minutes: float, matmul_rate: float, vocab_size: int, context: int) -> tuple[int, int]:
+    """The largest (width, layers) of the ladder that these minutes train on enough tokens."""
+    chosen = LADDER[0]
+    for width, layers in LADDER:
+        config = shape_of(width, layers, context).config(vocab_size)
+        with torch.device("meta"):
+            parameters = Transformer(config).num_parameters()
+        tokens = 0.6 * 60 * minutes * SMALL_MODEL_SHARE * matmul_rate / flops_per_token(config, context)
+        if tokens >= TOKENS_PER_PARAMETER * parameters:
+            chosen = (width, layers)
+    return chosen
+
+
+def measure_training(config: TransformerConfig, train: TrainConfig) -> float:
+    """Tokens a second of real training steps of this model on this machine, measured for a few seconds."""
+    device = choose_device(train.device)
+    keep_freed_memory()
+    generator = torch.Generator().manual_seed(0)
+    model = Transformer(config, generator).to(device)
+    optimizers = Optimizers({"model": model}, train.optimizer)
+    shape = (train.rows, config.context)
+    ids = torch.randint(config.vocab_size, shape, generator=generator).to(device)
+    segments = (torch.arange(config.context) // 64).expand(shape).to(device)
+    seconds: list[float] = []
+    end = time.perf_counter() + MEASURE_SECONDS
+    while len(seconds) < 5 or time.perf_counter() < end:
+        began = time.perf_counter()
+        with precision_context(train, device):
+            logits = model(ids, segments=segments)
+        F.cross_entropy(logits.float().flatten(0, 1), ids.flatten()).backward()
+        torch.nn.utils.clip_grad_norm_(optimizers.parameters, 1.0, foreach=True)
+        optimizers.step(0.0)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - began)
+    steady = sorted(seconds[2:])
+    return train.rows * config.context / steady[len(steady) // 2]

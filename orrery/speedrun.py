@@ -1,0 +1,412 @@
+"""From nothing to an assistant in the minutes you have: all stages in a row, fitted to the machine.
+
+    plan → corpus → tokenizer → pretraining → exams → tuning → exams → report
+
+Everything goes into one run directory. Each part leaves its result there under its final name only when it is whole, so
+a run that was stopped, even by `kill -9`, goes on with `--resume`: finished parts are read back, the others done again
+or, inside training, continued from the newest checkpoint.
+"""
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from orrery.config import as_mapping, from_mapping
+from orrery.data.documents import Document
+from orrery.data.shards import TokenShards
+from orrery.data.sources import hold_out, read_documents
+from orrery.data.world.clean import Cleaner
+from orrery.data.world.corpus import corpus, talk
+from orrery.data.world.world import World, WorldConfig
+from orrery.errors import ConfigError, RunError
+from orrery.evals.exams import EXAM_VERSION, build_exams
+from orrery.evals.report import Report, StageSummary, render_html
+from orrery.evals.run import Score, not_applicable, run_exams
+from orrery.evals.table import exam_table
+from orrery.files import write_atomically
+from orrery.inference.engine import Engine
+from orrery.inference.sampling import Sampling
+from orrery.models.hf import load_tokenizer
+from orrery.plan import Plan, fit, shape_of
+from orrery.stages.pretrain import PretrainConfig, pretrain
+from orrery.stages.sft import SFTConfig, sft
+from orrery.tokenizers.bpe import BPE
+from orrery.tokenizers.chat import Message
+from orrery.training.events import read_events
+from orrery.training.held_out import by_genre
+from orrery.training.loop import TrainResult
+from orrery.training.machine import peak_memory_mb
+from orrery.training.optim import OptimizerConfig
+from orrery.training.progress import clock, show_progress
+from orrery.training.runs import RUNS, Run
+from orrery.training.schedule import ScheduleConfig
+from orrery.training.stage import TrainConfig
+
+TOKENIZER_SAMPLE = 4_000_000  # characters of documents that the tokenizer is trained on
+TALK_SAMPLE = 6_000  # conversations that it is trained on as well
+HELD_OUT_BYTES = 300_000  # of the world, for the loss in bits per byte
+HELD_OUT_TALK = 200
+CONVERSATION_TOKENS = 60.0  # mean length; only the plan's number of conversations depends on it
+CORES = 2  # processes that write the corpus
+
+
+@dataclass(frozen=True)
+class SpeedrunConfig:
+    """From nothing to an assistant in the minutes you have: a corpus, a tokenizer, a base model, an assistant that uses
+    a calculator, exams against the truth, and a report.
+
+    Example: orrery speedrun --minutes 10
+    Example: orrery speedrun --minutes 5 --data notes/ --run mine
+    """
+
+    minutes: float = 10.0
+    """How long it may take. Model, tokens and steps are fitted to it on this machine."""
+    seed: int = 0
+    """Decides the world, the first weights and the order of the text."""
+    run: str = ""
+    """Name of the run, a folder in runs/. Left out: speedrun, speedrun-2, …"""
+    data: tuple[str, ...] = ()
+    """Text to pretrain on instead of the embedded world: files (.txt .md .jsonl .parquet), folders, globs, hf:NAME."""
+    resume: bool = False
+    """Go on with a run that was stopped (the newest one, or --run NAME); its plan is kept."""
+    vocab_size: int = 1536
+    """Tokens of the vocabulary, special ones included."""
+    context: int = 256
+    """Longest sequence, in tokens."""
+    width: int = 0
+    """Width of the model, a multiple of 32; 0: fitted to the minutes. Set it together with layers."""
+    layers: int = 0
+    """Layers of the model; 0: fitted to the minutes."""
+    world: WorldConfig = field(default_factory=WorldConfig)
+    documents: Mapping[str, float] = field(default_factory=dict)
+    """Weight of each genre in the corpus; empty: the usual mix."""
+    conversations: Mapping[str, float] = field(default_factory=dict)
+    """Weight of each kind of conversation in tuning; empty: the usual mix."""
+    pretrain: TrainConfig = field(default_factory=lambda: TrainConfig(rows=8))
+    """How pretraining goes; the plan sets its steps."""
+    sft: TrainConfig = field(
+        default_factory=lambda: TrainConfig(
+            rows=8,
+            optimizer=OptimizerConfig(kind="adamw", lr=1e-3, weight_decay=0.0),
+            schedule=ScheduleConfig(warmup_steps=20, warmdown_share=0.6),
+        )
+    )
+    """How tuning goes; the plan sets its steps."""
+    root: Path = RUNS
+    """The folder that holds the runs."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one stage came to, with its exams."""
+
+    result: TrainResult
+    scores: list[Score]
+
+
+def speedrun(config: SpeedrunConfig) -> Report:
+    """Do all of it; see the module's docstring. Returns the report that was written.
+
+    Raises:
+        ConfigError: minutes that are not positive or too few, sizes that do not fit.
+        DataError: text of one's own that cannot be read or is too little.
+        RunError: the run exists (and `resume` is not set), is in use, or the disk is full.
+    """
+    began = time.perf_counter()
+    if not 0 < config.minutes < float("inf"):
+        raise ConfigError(f"--minutes is {config.minutes:g}; it must be above 0, for instance --minutes 10")
+    if bool(config.width) != bool(config.layers):
+        raise ConfigError("--width and --layers go together: set both, or neither")
+    console = Console(stderr=True, highlight=False)
+    name = choose_name(config)
+    config = _stored(config, name) if config.resume else replace(config, run=name)
+    config = replace(config, world=replace(config.world, seed=config.seed))
+    with ExitStack() as stack:
+        run = stack.enter_context(Run.open(name, recipe=as_mapping(config), seed=config.seed, root=config.root))
+        stack.enter_context(show_progress(run.events, console))
+        return _Speedrun(config, run, console, began).go()
+
+
+def choose_name(config: SpeedrunConfig) -> str:
+    """The name of the run to write: a free one, or with `resume` the newest speedrun.
+
+    Raises:
+        RunError: the run asked for exists already, or there is none to resume.
+    """
+    if config.run:
+        exists = (config.root / config.run / "run.json").exists()
+        if exists and not config.resume:
+            raise RunError(f"{config.root / config.run} exists: add --resume to go on with it, or take another --run")
+        if config.resume and not exists:
+            raise RunError(f"there is no run {config.root / config.run} to resume; `orrery runs` lists them")
+        return config.run
+    taken = [path.parent for path in config.root.glob("speedrun*/run.json")]
+    if config.resume:
+        if not taken:
+            raise RunError(f"there is no speedrun in {config.root} to resume")
+        return max(taken, key=lambda folder: (folder / "run.json").stat().st_mtime).name
+    free = next(n for n in range(1, len(taken) + 2) if not (config.root / _numbered(n)).exists())
+    return _numbered(free)
+
+
+def _numbered(number: int) -> str:
+    return "speedrun" if number == 1 else f"speedrun-{number}"
+
+
+def _stored(config: SpeedrunConfig, name: str) -> SpeedrunConfig:
+    """The configuration that the run began with: a resumed run does what was planned."""
+    path = config.root / name / "run.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    return replace(from_mapping(record["recipe"], SpeedrunConfig, str(path)), root=config.root)
+
+
+class _Speedrun:
+    """One attempt: what the parts share."""
+
+    def __init__(self, config: SpeedrunConfig, run: Run, console: Console, began: float) -> None:
+        self.config, self.run, self.console, self.began = config, run, console, began
+        self.world = World(config.world)
+        self.own_text = bool(config.data)
+        self.before = float(run.record.get("wall_s", 0.0))  # of earlier attempts
+
+    def go(self) -> Report:
+        """All parts in order."""
+        plan = self.plan()
+        tokenizer, data, held_out = self.corpus(plan)
+        base = self.base(plan, tokenizer, data, held_out)
+        self.keep_time()
+        assistant = self.assistant(plan, base.result.folder)
+        self.keep_time()
+        report = self.report(plan, {"base": base, "sft": assistant})
+        self.say_what_next(report)
+        return report
+
+    def plan(self) -> Plan:
+        """Fit the plan to the machine, once; a resumed run reads it back."""
+        if "plan" in self.run.record:
+            return from_mapping(self.run.record["plan"], Plan, "run.json: plan")
+        self.console.print("[dim]measuring this machine …[/]")
+        config = self.config
+        plan = fit(
+            config.minutes,
+            vocab_size=config.vocab_size,
+            context=config.context,
+            pretrain=config.pretrain,
+            sft=config.sft,
+            conversation_tokens=CONVERSATION_TOKENS,
+            elapsed=time.perf_counter() - self.began,
+            size=(config.width, config.layers) if config.width else None,
+            exams=not self.own_text,
+        )
+        self.run.note(plan=asdict(plan))
+        self.status("plan", **asdict(plan))
+        self.console.print(plan_table(plan))
+        return plan
+
+    def corpus(self, plan: Plan) -> tuple[BPE, TokenShards, TokenShards]:
+        """Text, vocabulary, tokens."""
+        folder = self.run.folder / "data"
+        if (folder / "tokens" / "shards.json").exists() and (folder / "held_out" / "shards.json").exists():
+            return BPE.load(folder / "tokenizer"), TokenShards.open(folder / "tokens"), TokenShards.open(folder / "held_out")
+        start = time.perf_counter()
+        if self.own_text:
+            documents, tail = hold_out(read_documents(self.config.data))
+            cleaner = None
+            kept: Iterable[Document] = list(documents)
+            sample = _first_characters(kept, TOKENIZER_SAMPLE)
+        else:
+            cleaner = Cleaner()
+            made = corpus(self.config.world, plan.corpus_bytes, self.config.documents or None, workers=CORES)
+            kept = list(cleaner.clean(made))
+            sample = _first_characters(kept, TOKENIZER_SAMPLE)
+            tail = list(
+                Cleaner().clean(corpus(self.config.world, HELD_OUT_BYTES, self.config.documents or None, "validation", 1))
+            )
+        if cleaner is not None:
+            self.status("corpus", removed=dict(cleaner.report.removed), kept=cleaner.report.kept)
+        spoken = [_as_text(messages) for messages in talk(self.config.world, TALK_SAMPLE, self.config.conversations or None)]
+        tokenizer = BPE.train([*(document.text for document in sample), *spoken], plan.vocab_size)
+        tokenizer.save(folder / "tokenizer")
+        data = TokenShards.write(folder / "tokens", kept, tokenizer)
+        held_out = TokenShards.write(folder / "held_out", tail, tokenizer)
+        self.status("corpus", seconds=time.perf_counter() - start, bytes=data.info.bytes,
+                    tokens=data.info.tokens, genres=data.summary())  # fmt: skip
+        self.console.print(
+            f"[bold]corpus[/] {data.info.documents:,} documents, {data.info.bytes / 1e6:.1f} MB, "
+            f"{data.info.bytes / data.info.tokens:.2f} bytes a token, in {clock(time.perf_counter() - start)}"
+        )
+        return tokenizer, data, held_out
+
+    def base(self, plan: Plan, tokenizer: BPE, data: TokenShards, held_out: TokenShards) -> Part:
+        """Pretrain, then examine by completion."""
+        steps = plan.pretrain_steps
+        train = replace(self.config.pretrain, steps=steps, evaluate_every=max(1, steps // 8), sample_every=max(1, steps // 4))
+        settings = PretrainConfig(shape_of(plan.width, plan.layers, self.config.context), train, self.config.seed)
+        result = pretrain(settings, self.run, data=data, held_out=held_out, tokenizer=tokenizer, resume="auto")
+        return Part(result, self.examine("base", result.folder, chat=False))
+
+    def assistant(self, plan: Plan, base: Path) -> Part:
+        """Tune on conversations, then examine in chat."""
+        start = time.perf_counter()
+        made = talk(self.config.world, plan.conversations + HELD_OUT_TALK, self.config.conversations or None)
+        self.status("conversations", seconds=time.perf_counter() - start, count=len(made))
+        steps = plan.sft_steps
+        train = replace(self.config.sft, steps=steps, evaluate_every=max(1, steps // 4), sample_every=max(1, steps // 3))
+        settings = SFTConfig(train, seed=self.config.seed)
+        result = sft(
+            settings, self.run, parent=base, conversations=made[HELD_OUT_TALK:], held_out=made[:HELD_OUT_TALK], resume="auto"
+        )
+        return Part(result, self.examine("sft", result.folder, chat=True))
+
+    def examine(self, stage: str, folder: Path, chat: bool) -> list[Score]:
+        """Exams of one stage; kept in the run, so that they are taken once."""
+        path = self.run.folder / f"exams_{stage}.json"
+        if path.exists():
+            return [Score(**score) for score in json.loads(path.read_text(encoding="utf-8"))]
+        if self.own_text:
+            return not_applicable(stage)
+        start = time.perf_counter()
+        columns = (TextColumn(f"[bold]examining {stage}"), BarColumn(bar_width=24), TextColumn("{task.completed} questions"))
+        with Progress(*columns, console=self.console, transient=True) as bar:
+            task = bar.add_task("", total=None)
+            taken = run_exams(
+                Engine.load(folder), build_exams(self.world), stage, chat,
+                on_progress=lambda done, total: bar.update(task, completed=done, total=total),
+            )  # fmt: skip
+        transcripts = (json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in taken.transcripts)
+        write_atomically(self.run.folder / f"transcripts_{stage}.jsonl", "".join(transcripts))
+        write_atomically(path, json.dumps([asdict(score) for score in taken.scores], indent=1))
+        self.status(f"exams_{stage}", seconds=time.perf_counter() - start,
+                    scores={score.exam: score.score for score in [*taken.scores, *taken.parts]})  # fmt: skip
+        return taken.scores
+
+    def report(self, plan: Plan, parts: Mapping[str, Part]) -> Report:
+        """Write report.json and report.html."""
+        wall = self.keep_time()
+        report = Report(
+            run=self.run.name,
+            minutes=self.config.minutes,
+            wall_s=round(wall, 1),
+            peak_memory_mb=round(peak_memory_mb(), 1),
+            seed=self.config.seed,
+            recipe={**as_mapping(self.config), "plan": asdict(plan)},
+            machine=self.run.record["hardware"],
+            exam_version=None if self.own_text else EXAM_VERSION,
+            stages={name: summary(part.result) for name, part in parts.items()},
+            exams=[score for part in parts.values() for score in part.scores],
+            conversations=self.conversations(parts["sft"].result.folder),
+        )
+        write_atomically(self.run.folder / "report.json", json.dumps(report.as_json(), indent=2) + "\n")
+        write_atomically(self.run.folder / "report.html", render_html(report, read_events(self.run.folder)))
+        return report
+
+    def conversations(self, folder: Path) -> list[list[Message]]:
+        """Five questions to the assistant and what it answers."""
+        facts = self.world.facts_where(kind="person", band="head", asked=False, relation="birthplace")
+        unknown = self.world.unknown("person", "exam")
+        asked: list[list[Message]] = [
+            [{"role": "user", "content": text}]
+            for text in (
+                "Hello! Who are you?",
+                facts[0].relation.questions[0].replace("{name}", facts[0].entity.name),
+                "What is 417 * 38?",
+                facts[0].relation.questions[0].replace("{name}", unknown[0]),
+                "Tell me a short story about a cat.",
+            )
+        ]
+        replies = Engine.load(folder).chat(asked, Sampling(max_tokens=120))
+        return [[*question, *reply] for question, reply in zip(asked, replies, strict=True)]
+
+    def keep_time(self) -> float:
+        """Write the seconds that have gone, over all attempts, into the run."""
+        wall = self.before + time.perf_counter() - self.began
+        self.run.note(wall_s=wall)
+        return wall
+
+    def say_what_next(self, report: Report) -> None:
+        """The end of it in the terminal: table, conversations, what to type."""
+        out = Console(highlight=False)
+        out.print(exam_table(report.exams))
+        for messages in report.conversations:
+            out.print()
+            for message in messages:
+                out.print(conversation_line(message), soft_wrap=True)
+        folder = self.run.folder
+        out.print(
+            f"\n[bold]{clock(report.wall_s)}[/] of {report.minutes:g} minutes, {report.peak_memory_mb:,.0f} MB. Next:\n"
+            f"  orrery chat --model {folder}/sft\n"
+            f"  orrery model {folder}/sft\n"
+            f"  open {folder}/report.html"
+        )
+
+    def status(self, stage: str, **values: Any) -> None:
+        """Log that a part that is no training has come to something."""
+        self.run.events.append("status", stage, 0, {"status": "done", **values})
+
+
+def summary(result: TrainResult) -> StageSummary:
+    """A training result as the report shows it."""
+    return StageSummary(
+        wall_s=round(result.seconds, 1),
+        tokens=result.tokens,
+        tokens_per_s=round(result.tokens_per_s, 1),
+        parameters=result.parameters,
+        bits_per_byte=result.metrics.get("bits_per_byte"),
+        floor_bits_per_byte=result.metrics.get("floor_bits_per_byte"),
+        by_genre=by_genre(result.metrics),
+    )
+
+
+def plan_table(plan: Plan) -> Table:
+    """The plan for the terminal."""
+    table = Table("part", "seconds", "what", box=None, padding=(0, 2), title="The plan", title_justify="left")
+    what = {
+        "corpus and tokenizer": f"{plan.corpus_bytes / 1e6:.1f} MB of text, {plan.vocab_size:,} tokens",
+        "pretrain": f"{plan.layers} layers × {plan.width}, {plan.pretrain_steps:,} steps",
+        "tune": f"{plan.conversations:,} conversations, {plan.sft_steps:,} steps",
+        "start and measure": f"{plan.tokens_per_s:,.0f} tokens/s, {plan.matmul_rate / 1e9:,.0f} GFLOP/s in large products",
+    }
+    for part, seconds in plan.seconds.items():
+        table.add_row(part, f"{seconds:.0f}", what.get(part, ""))
+    return table
+
+
+def conversation_line(message: Message) -> str:
+    """One message for the terminal."""
+    calls = "".join(
+        f"[dim]→ {call['function']['name']} {escape(json.dumps(call['function']['arguments']))}[/] "
+        for call in message.get("tool_calls", ())
+    )
+    colour = {"user": "bold", "tool": "dim"}.get(message["role"], "")
+    text = escape(str(message.get("content") or ""))
+    return f"{message['role']:>9}  {calls}" + (f"[{colour}]{text}[/]" if colour else text)
+
+
+def _first_characters(documents: Iterable[Document], characters: int) -> Iterator[Document]:
+    """The first documents, until they have so many characters; a document longer than that is cut."""
+    for document in documents:
+        if characters <= 0:
+            return
+        yield replace(document, text=document.text[:characters])
+        characters -= len(document.text)
+
+
+def _as_text(messages: Sequence[Message]) -> str:
+    """What a conversation says as plain text, tool calls as JSON: so that their pieces become tokens too."""
+    lines = []
+    for message in messages:
+        lines.append(f"{message['role']}\n{message.get('content') or ''}")
+        lines += [
+            json.dumps({"name": call["function"]["name"], "arguments": call["function"]["arguments"]}, ensure_ascii=False)
+            for call in message.get("tool_calls", ())
+        ]
+    return "\n".join(lines)

@@ -1,0 +1,73 @@
+"""One optimizer step: gradients of a whole batch, its microbatches summed, clipped."""
+
+import math
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from orrery.training.stage import Batch, Stage, TrainConfig
+
+LONG_RUN = 500  # steps from which compiling pays for its seconds on a GPU
+
+
+def precision_context(config: TrainConfig, device: torch.device) -> AbstractContextManager[Any]:
+    """The context in which the model computes in the precision that the configuration asks for."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16")
+
+
+def accumulate(
+    stage: Stage,
+    batch: Batch,
+    micro_rows: int,
+    device: torch.device,
+    precision: Callable[[], AbstractContextManager[Any]],
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Add the gradients of ``batch`` to the parameters -> (loss, metrics), both of the whole batch.
+
+    However the batch is split, the sums are the same but for rounding: denominators belong to the whole batch.
+    """
+    denominators = stage.denominators(batch)
+    loss, metrics = torch.zeros((), device=device), dict[str, Tensor]()
+    for micro in batch.split(micro_rows) if micro_rows else [batch]:
+        with precision():
+            part, parts = stage.loss(stage.models, micro.to(device), denominators)
+        part.backward()
+        loss = loss + part.detach()
+        for name, value in parts.items():
+            metrics[name] = metrics.get(name, 0) + value
+    return loss, metrics
+
+
+def clip(parameters: Iterable[nn.Parameter], limit: float) -> Tensor:
+    """Scale all gradients down so that their joint norm is at most ``limit`` (0: leave them) -> the norm before."""
+    return torch.nn.utils.clip_grad_norm_(parameters, limit or math.inf, foreach=True)
+
+
+def compile_blocks(models: Mapping[str, nn.Module], config: TrainConfig, device: torch.device) -> str | None:
+    """Compile the blocks of all models where the configuration asks for it; a message when that cannot be done.
+
+    Only the blocks: they hold nearly all the work and share one compilation. On a CPU it made training 0 to 8% faster
+    and took 20 seconds before the first step, so "auto" leaves it off there.
+    """
+    wanted = config.compile == "on" or (config.compile == "auto" and device.type == "cuda" and config.steps >= LONG_RUN)
+    if not wanted:
+        return None
+    if not any(shutil.which(name) for name in ("c++", "g++", "clang++")):
+        return "there is no C++ compiler (g++ or clang++), so torch.compile is left out: the same numbers, slower"
+    for model in models.values():
+        for blocks in [module for module in model.modules() if isinstance(module, nn.ModuleList)]:
+            for block in blocks:
+                block.compile()
+    return None
+
+
+def without_compiling() -> AbstractContextManager[Any]:
+    """A context in which compiled blocks run as they are written: evaluation and samples have shapes of their own."""
+    if "torch._dynamo" not in sys.modules:  # nothing was compiled, and importing the compiler takes seconds
+        return nullcontext()
+    return torch.compiler.set_stance("force_eager")

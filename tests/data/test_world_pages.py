@@ -1,0 +1,195 @@
+"""Encyclopedia and forum pages say what is true, and what they say of themselves is true too."""
+
+import dataclasses
+import math
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+import pytest
+
+from orrery.data.world import world as world_module
+from orrery.data.world.choice import Choice
+from orrery.data.world.genres import Page, encyclopedia, forum
+from orrery.data.world.relations import RELATIONS
+from orrery.data.world.world import UNKNOWN_ANSWER, World, WorldConfig
+
+T = TypeVar("T")
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World()
+
+
+def pages(write: Callable[[World, Choice], Page], world: World, count: int = 1500) -> list[Page]:
+    return [write(world, Choice(seed)) for seed in range(count)]
+
+
+@pytest.mark.parametrize("write", [encyclopedia.write, forum.write])
+def test_every_fact_listed_stands_in_the_text_with_its_name(
+    world: World, write: Callable[[World, Choice], Page]
+) -> None:
+    for page in pages(write, world):
+        for index in page.facts:
+            fact = world.facts[index]
+            assert fact.entity.name.lower() in page.text.lower(), page.text
+            assert re.search(rf"(?<!\w){re.escape(fact.value)}(?!\w)", page.text), page.text
+
+
+def test_every_statement_on_an_encyclopedia_page_is_listed(world: World) -> None:
+    """The other way round: a sentence that matches a template of a relation is one of the facts listed."""
+    stated = {
+        template.replace("{name}", fact.entity.name).replace("{value}", fact.value): fact
+        for fact in world.facts
+        for template in fact.relation.templates
+    }
+    found = 0
+    for page in pages(encyclopedia.write, world):
+        for sentence in re.findall(r"[^\n.]+\.", page.text):
+            fact = stated.get(sentence.strip())
+            if fact:
+                found += 1
+                assert fact.index in page.facts, page.text
+    assert found > 2000
+
+
+def test_encyclopedia_pages_ask_nothing(world: World) -> None:
+    assert not [page.text for page in pages(encyclopedia.write, world) if "?" in page.text]
+
+
+def test_an_encyclopedia_has_all_its_forms(world: World) -> None:
+    made = pages(encyclopedia.write, world)
+    assert {page.provenance["form"] for page in made} == {"entry", "card", "list", "comparison", "several"}
+
+
+def test_forum_pages_ask_in_training_phrasings_about_the_asked_half_only(world: World) -> None:
+    answers = {
+        question.replace("{name}", fact.entity.name): fact
+        for fact in world.facts
+        for question in fact.relation.questions
+    }
+    asked = 0
+    for page in pages(forum.write, world):
+        for index in page.facts:
+            assert world.facts[index].entity.asked
+        for question in re.findall(r"(?:[A-Z][^.?!\n]*\?|Tell me [^.]*\.)", page.text.replace("Q: ", "")):
+            question = re.sub(r"^(Question|Answer): ", "", question)
+            fact = answers.get(question)
+            if fact:
+                asked += 1
+                assert fact.entity.asked and fact.index in page.facts, page.text
+            else:
+                assert any(name in question for name in page.provenance["unknown"]), (question, page.text)
+    assert asked > 3000
+
+
+def test_forum_answers_are_those_of_the_assistant(world: World) -> None:
+    for page in pages(forum.write, world, 400):
+        for index in page.facts:
+            assert world.facts[index].answer in page.text
+        assert page.text.count(UNKNOWN_ANSWER) == len(page.provenance["unknown"])
+
+
+def test_the_unknown_in_a_forum_are_throwaway_names(world: World) -> None:
+    known = {entity.name for entity in world.entities}
+    unknown = [name for page in pages(forum.write, world) for name in page.provenance["unknown"]]
+    assert 0.02 < len(unknown) / sum(len(page.facts) for page in pages(forum.write, world)) < 0.1
+    assert not known & set(unknown)
+    assert not {*world.unknown("person", "exam"), *world.unknown("person", "sft")} & set(unknown)
+
+
+class Enumerated(Choice):
+    """A choice whose outcomes follow a script, and that notes how many there were at each step.
+
+    It only replaces the source of uniform numbers: what is tested is Choice's own arithmetic.
+    """
+
+    __slots__ = ("_ahead", "_script", "_uniforms", "widths")
+
+    def __init__(self, script: Sequence[int]) -> None:
+        super().__init__(0)
+        self._script = iter(script)
+        self._ahead: list[list[float]] = []
+        self.widths: list[int] = []
+        self._random = self._next
+
+    def _next(self) -> float:
+        points = self._ahead.pop(0)
+        self.widths.append(len(points))
+        return points[next(self._script, 0)]
+
+    def pick(self, items: Sequence[T]) -> T:
+        self._ahead.append([(i + 0.5) / len(items) for i in range(len(items))])
+        return super().pick(items)
+
+    def weighted(self, items: Sequence[T], cumulative: Sequence[float]) -> T:
+        edges = [0.0, *cumulative]
+        self._ahead.append([(a + b) / 2 / cumulative[-1] for a, b in zip(edges, edges[1:], strict=False)])
+        return super().weighted(items, cumulative)
+
+    def integer(self, low: int, high: int) -> int:
+        n = high - low + 1
+        self._ahead.append([(i + 0.5) / n for i in range(n)])
+        return super().integer(low, high)
+
+    def chance(self, p: float) -> bool:
+        self._ahead.append([p / 2, (1 + p) / 2])
+        return super().chance(p)
+
+    def sample(self, items: Sequence[T], k: int) -> list[T]:
+        self._ahead += [[(i + 0.5) / n for i in range(n)] for n in range(len(items), len(items) - k, -1)]
+        return super().sample(items, k)
+
+
+def all_outcomes(write: Callable[[Choice], Page]) -> Iterator[tuple[str, float]]:
+    """Every text that ``write`` can make, with its bits, by walking the tree of its choices."""
+    script: list[int] = []
+    while True:
+        choice = Enumerated(script)
+        yield write(choice).text, choice.bits
+        script += [0] * (len(choice.widths) - len(script))
+        while script and script[-1] == choice.widths[len(script) - 1] - 1:
+            script.pop()
+        if not script:
+            return
+        script[-1] += 1
+
+
+@pytest.fixture
+def tiny(monkeypatch: pytest.MonkeyPatch) -> World:
+    """Two entities a kind (six people), one relation a kind, two templates a relation: all its pages can be listed."""
+    one = {kind: (dataclasses.replace(r[0], templates=r[0].templates[:2]),) for kind, r in RELATIONS.items()}
+    monkeypatch.setattr(world_module, "RELATIONS", one)
+    return World(WorldConfig(0, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2))
+
+
+def floor_and_entropy(write: Callable[[Choice], Page]) -> tuple[float, float, int]:
+    """Mean bits that the generator reports, entropy of the texts that it makes, and how many there are."""
+    texts: dict[str, float] = defaultdict(float)
+    floor = 0.0
+    for text, bits in all_outcomes(write):
+        texts[text] += 2**-bits
+        floor += 2**-bits * bits
+    assert sum(texts.values()) == pytest.approx(1)
+    return floor, -sum(p * math.log2(p) for p in texts.values()), len(texts)
+
+
+def test_where_each_text_has_one_derivation_the_floor_is_its_entropy(
+    tiny: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encyclopedia, "_FORMS", ("entry", "card"))
+    monkeypatch.setattr(encyclopedia, "_FORMS_CUMULATIVE", (3, 4))
+    floor, entropy, texts = floor_and_entropy(lambda choice: encyclopedia.write(tiny, choice))
+    assert texts > 300
+    assert floor == pytest.approx(entropy)
+
+
+def test_where_texts_have_several_the_floor_is_a_little_above(tiny: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A comparison that draws the same entity twice takes another one, so there are two ways to it."""
+    monkeypatch.setattr(encyclopedia, "_FORMS", ("comparison",))
+    monkeypatch.setattr(encyclopedia, "_FORMS_CUMULATIVE", (1,))
+    floor, entropy, texts = floor_and_entropy(lambda choice: encyclopedia.write(tiny, choice))
+    assert texts > 1000
+    assert entropy < floor < entropy + 1

@@ -1,0 +1,67 @@
+"""Recipes are read strictly: what is misspelt is named, what is given is used."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from orrery.config import as_mapping, from_mapping, nearest, read_recipe, recipe_path
+from orrery.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Shape:
+    width: int = 128
+    layers: int = 4
+
+
+@dataclass(frozen=True)
+class Settings:
+    run: str = "demo"
+    shape: Shape = field(default_factory=Shape)
+    data: tuple[Path, ...] = ()
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "recipe.toml"
+    path.write_text(text)
+    return path
+
+
+def test_given_keys_override_and_the_rest_keep_their_defaults(tmp_path: Path) -> None:
+    recipe = write(tmp_path, 'run = "x"\ndata = ["a.txt"]\n[shape]\nlayers = 6\n')
+    assert read_recipe(recipe, Settings, "pretrain") == Settings("x", Shape(128, 6), (Path("a.txt"),))
+
+
+def test_an_unknown_key_names_the_nearest_known_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"unknown key 'shape\.widht'; did you mean 'width'\?"):
+        read_recipe(write(tmp_path, "[shape]\nwidht = 6\n"), Settings, "pretrain")
+
+
+def test_a_value_of_the_wrong_type_names_its_key(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"shape\.layers: .*integer"):
+        read_recipe(write(tmp_path, '[shape]\nlayers = "many"\n'), Settings, "pretrain")
+
+
+def test_a_recipe_for_another_command_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="recipe for `orrery sft`, not for `orrery pretrain`"):
+        read_recipe(write(tmp_path, 'command = "sft"\n'), Settings, "pretrain")
+
+
+def test_broken_toml_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        read_recipe(write(tmp_path, "run = \n"), Settings, "pretrain")
+
+
+def test_a_recipe_that_does_not_exist_names_the_shipped_ones() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'laptop'"):
+        recipe_path("laptpo")
+
+
+def test_the_resolved_configuration_reads_back_to_itself() -> None:
+    settings = Settings("y", Shape(64, 2), (Path("b.txt"),))
+    assert from_mapping(as_mapping(settings), Settings, "run.json") == settings
+
+
+def test_far_off_names_list_what_is_known() -> None:
+    assert nearest("zzz", ["width", "layers"]) == "known: layers, width"
