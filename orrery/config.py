@@ -96,4 +96,4 @@ def _refuse_unknown(values: Mapping[str, Any], cls: type, where: str, prefix: st
         if key not in known:
             raise ConfigError(f"{where}: unknown key '{prefix}{key}'; {nearest(key, known)}")
         if isinstance(value, Mapping) and is_dataclass(hints[key]):
-            _refuse_unknown(value, hints[key], where, f"{prefix}{key}.")  # type: ignore[arg-type]
+            _refuse_unknown(value, hints[key], where, f"{prefix}{key}.")

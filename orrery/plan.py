@@ -93,6 +93,7 @@ def fit(
     conversation_tokens: float,
     elapsed: float,
     size: tuple[int, int] | None = None,
+    steps: tuple[int, int] = (0, 0),
     exams: bool = True,
 ) -> Plan:
     """Measure the machine and share out the minutes.
@@ -101,6 +102,7 @@ def fit(
         conversation_tokens: mean tokens of a tuning conversation.
         elapsed: seconds that have already gone.
         size: (width, layers), to set the choice of model aside.
+        steps: of pretraining and of tuning, where they are not 0: they set the minutes aside.
         exams: whether there will be exams (there are none without the world).
 
     Raises:
@@ -119,8 +121,8 @@ def fit(
     left = 60 * minutes - elapsed - FIXED_SECONDS - exam_seconds
     corpus_share = (1 - TUNING_SHARE) * tokens_per_s * BYTES_PER_TOKEN / (CORPUS_MB_PER_S * 1e6)
     training = left / (1 + corpus_share)
-    pretrain_steps = int((1 - TUNING_SHARE) * training * tokens_per_s / (pretrain.rows * context))
-    sft_steps = int(TUNING_SHARE * training * tokens_per_s / (sft.rows * context))
+    pretrain_steps = steps[0] or int((1 - TUNING_SHARE) * training * tokens_per_s / (pretrain.rows * context))
+    sft_steps = steps[1] or int(TUNING_SHARE * training * tokens_per_s / (sft.rows * context))
     if pretrain_steps < 20 or sft_steps < 10:
         needed = (60 * minutes - left + 20) / 60
         raise ConfigError(f"--minutes {minutes:g} is too short on this machine; give it at least {needed:.1f}")

@@ -86,6 +86,10 @@ class SpeedrunConfig:
     """Width of the model, a multiple of 32; 0: fitted to the minutes. Set it together with layers."""
     layers: int = 0
     """Layers of the model; 0: fitted to the minutes."""
+    pretrain_steps: int = 0
+    """Optimizer steps of pretraining; 0: fitted to the minutes."""
+    sft_steps: int = 0
+    """Optimizer steps of tuning; 0: fitted to the minutes."""
     world: WorldConfig = field(default_factory=WorldConfig)
     documents: Mapping[str, float] = field(default_factory=dict)
     """Weight of each genre in the corpus; empty: the usual mix."""
@@ -124,8 +128,10 @@ def speedrun(config: SpeedrunConfig) -> Report:
     began = time.perf_counter()
     if not 0 < config.minutes < float("inf"):
         raise ConfigError(f"--minutes is {config.minutes:g}; it must be above 0, for instance --minutes 10")
-    if bool(config.width) != bool(config.layers):
-        raise ConfigError("--width and --layers go together: set both, or neither")
+    if bool(config.width) != bool(config.layers) or config.width % 32 or min(config.width, config.layers) < 0:
+        raise ConfigError("--width (a multiple of 32) and --layers go together: set both, or neither")
+    if min(config.pretrain_steps, config.sft_steps) < 0:
+        raise ConfigError("--pretrain-steps and --sft-steps cannot be negative; 0 fits them to the minutes")
     console = Console(stderr=True, highlight=False)
     name = choose_name(config)
     config = _stored(config, name) if config.resume else replace(config, run=name)
@@ -205,6 +211,7 @@ class _Speedrun:
             conversation_tokens=CONVERSATION_TOKENS,
             elapsed=time.perf_counter() - self.began,
             size=(config.width, config.layers) if config.width else None,
+            steps=(config.pretrain_steps, config.sft_steps),
             exams=not self.own_text,
         )
         self.run.note(plan=asdict(plan))
@@ -380,7 +387,7 @@ def plan_table(plan: Plan) -> Table:
     return table
 
 
-def conversation_line(message: Message) -> str:
+def conversation_line(message: Mapping[str, Any]) -> str:
     """One message for the terminal."""
     calls = "".join(
         f"[dim]→ {call['function']['name']} {escape(json.dumps(call['function']['arguments']))}[/] "

@@ -14,7 +14,7 @@ from rich.table import Table
 from orrery.data.documents import Document
 from orrery.data.sources import read_documents
 from orrery.data.world.conversations import conversations
-from orrery.data.world.generate import documents
+from orrery.data.world.generate import Split, documents
 from orrery.data.world.world import World, WorldConfig
 from orrery.errors import ConfigError
 from orrery.files import write_atomically
@@ -70,7 +70,7 @@ def write_world(config: WorldCommand) -> None:
 
 
 def _documents(world: World, config: WorldCommand) -> Iterator[dict[str, Any]]:
-    split = "validation" if config.validation else "train"
+    split: Split = "validation" if config.validation else "train"
     for document in documents(world, count=config.count, split=split):
         yield asdict(document)
 

@@ -166,7 +166,7 @@ def _requests(exams: Iterable[Exam], chat: bool) -> list[_Request]:
         for item in exam.items:
             key = _key(item, chat)
             asked[key] = item
-            room[key] = max(room.get(key, 0), exam.max_tokens)
+            room[key] = max(room.get(key, 0), exam.max_tokens if chat else exam.base_tokens)
     keys = sorted(asked, key=lambda key: (room[key], key))
     return [_Request(key, room[key], asked[key].messages or (), asked[key].prompt or "") for key in keys]
 
@@ -200,13 +200,15 @@ def _chat_replies(engine: Engine, requests: Sequence[_Request], on_progress: Pro
 
 def _continuations(engine: Engine, requests: Sequence[_Request], on_progress: Progress | None) -> dict[str, Reply]:
     replies: dict[str, Reply] = {}
-    eos = engine.tokenizer.eos_id  # a document starts after it
+    tokenizer, eos = engine.tokenizer, engine.tokenizer.eos_id  # a document starts after eos
+    # Every check of a continuation ends at the first new line.
+    newlines = tuple(i for i in range(tokenizer.vocab_size) if b"\n" in tokenizer.token_bytes(i))
     for batch in _batches(requests, on_progress):
-        encoded = engine.tokenizer.encode_batch([request.prompt for request in batch])
+        encoded = tokenizer.encode_batch([request.prompt for request in batch])
         prompts = [(request, [eos, *ids]) for request, ids in zip(batch, encoded, strict=True)]
         fits = [(request, ids) for request, ids in prompts if len(ids) < engine.context]
         replies.update({request.key: Reply(TOO_LONG, ended=False) for request in batch})
-        completions = engine.generate([ids for _, ids in fits], Sampling(max_tokens=batch[0].room))
+        completions = engine.generate([ids for _, ids in fits], Sampling(max_tokens=batch[0].room, stop_ids=newlines))
         for (request, _), completion in zip(fits, completions, strict=True):
             replies[request.key] = Reply(completion.text, ended=completion.finish_reason == "stop")
     return replies

@@ -5,9 +5,9 @@
 
 A row enters at the end with tokens to be fed (its prompt). One step either feeds the waiting rows (prefill: many tokens
 a row, right-padded) or decodes all rows (one token each), and samples a token for every row it ran. Rows that stopped
-are returned; the caller has each `go_on`, with more tokens to be fed (a tool's answer) or out of the batch. The last
-row then moves into the gap, which copies one row of the cache and keeps the batch dense: a finished row costs nothing
-and its place is free for the next request. Everything that happens each step is a few tensor operations over all rows.
+are returned; the caller has each `go_on`, with more tokens to be fed (a tool's answer) or out of the batch. For that
+it changes places with the last row, which keeps the batch dense and copies no more than these two: a finished row
+costs nothing and its slot is free for the next request. What happens each step is a few tensor operations over all rows.
 
     R slots   n rows in use   T tokens   V vocabulary
 """
@@ -143,7 +143,7 @@ class Batch:
         return view
 
     def written(self, row: Row) -> Written:
-        """What the row has written since its prompt, or since it was last extended."""
+        """What the row has written since its prompt, or since `go_on` last fed it."""
         message = slice(row.begun, int(self.count[row.slot]))
         ids = self.ids[row.slot, message].tolist()
         return Written(ids, self.logprobs[row.slot, message].tolist(), bool(self.is_stop[ids[-1]]))

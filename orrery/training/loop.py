@@ -170,9 +170,16 @@ class _Training:
                             return self.end_early(interrupts.asked)
                 self.evaluate(full=True)
                 self.sample()
+                result = self.finish()
         except OrreryError as error:
             self.log("status", status="failed", message=str(error))
             raise
+        if interrupts.asked:  # too late to stop this stage, but a next one must not start
+            raise TrainingInterrupted(f"stopped after stage '{self.stage.name}', which has ended: {result.folder}")
+        return result
+
+    def finish(self) -> TrainResult:
+        """Write the model folder of the finished stage; its checkpoints go."""
         folder = self.run.folder / self.stage.name
         self.save(folder)
         checkpoint.prune(self.run.folder, self.stage.name, keep=0)

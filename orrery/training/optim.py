@@ -48,13 +48,13 @@ class Optimizers:
     """The optimizers of all trained parameters, stepped as one."""
 
     def __init__(self, models: Mapping[str, nn.Module], config: OptimizerConfig) -> None:
-        named = [item for model in models.values() for item in model.named_parameters()]
-        trained = [(name, weight) for name, weight in named if weight.requires_grad]
+        weights = {id(weight): weight for model in models.values() for weight in model.parameters()}  # shared ones once
+        trained = {key: weight for key, weight in weights.items() if weight.requires_grad}
         if not trained:
             raise ConfigError("no parameter is trained: every model of this stage is frozen")
         in_blocks = {id(weight) for model in models.values() for weight in block_matrices(model)}
-        matrices = [weight for _, weight in trained if id(weight) in in_blocks]
-        others = [weight for _, weight in trained if id(weight) not in in_blocks]
+        matrices = [weight for key, weight in trained.items() if key in in_blocks]
+        others = [weight for key, weight in trained.items() if key not in in_blocks]
         self.parameters = matrices + others
         adam_groups = [{"params": others, "weight_decay": 0.0}] if others else []
         self._peaks: list[tuple[torch.optim.Optimizer, float]] = []

@@ -8,11 +8,13 @@ import torch
 
 import orrery.inference.engine as engine_module
 import orrery.inference.turns as turns_module
-from orrery.errors import InferenceError
+from orrery.errors import InferenceError, TokenizerError
 from orrery.inference.engine import Engine, Sampling
 from orrery.models.hf import save_model
 from orrery.models.transformer import Transformer, TransformerConfig
+from orrery.tokenizers.bpe import BPE
 from orrery.tokenizers.chat import Message, render
+from orrery.tokenizers.vocabulary import Vocabulary
 from orrery.tools.registry import tool_from_function
 from tests.inference.assistant import ANSWERS, BROKEN, CONTEXT, MALFORMED, Assistant, calls, says, tool, user
 
@@ -155,6 +157,17 @@ def test_a_saved_folder_answers_as_the_model_did(assistant: Assistant, tmp_path:
         assistant.model, tmp_path / "model", tokenizer=tokenizer, eos_ids=(tokenizer.eos_id, tokenizer.im_end_id)
     )
     assert Engine.load(tmp_path / "model").chat([[user("Two sums")]], LONG) == [ANSWERS["Two sums"]]
+
+
+def test_a_vocabulary_without_chat_tokens_completes_text_and_cannot_chat() -> None:
+    tokenizer = BPE(Vocabulary({bytes([byte]): byte for byte in range(256)}, {"<|endoftext|>": 256}, {}))
+    engine = Engine(
+        Transformer(TransformerConfig(257, width=16, layers=1, heads=1, kv_heads=1, head_width=16)), tokenizer
+    )
+    (completion,) = engine.generate([tokenizer.encode("Once")], Sampling(max_tokens=5))
+    assert len(completion.ids) == 5 and completion.text == tokenizer.decode(completion.ids)
+    with pytest.raises(TokenizerError, match=r"no token <\|im_"):
+        engine.chat([[user("Hi")]], LONG)
 
 
 def test_no_prompts_give_no_completions(assistant: Assistant) -> None:

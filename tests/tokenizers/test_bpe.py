@@ -4,12 +4,17 @@ import pickle
 from pathlib import Path
 
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from orrery.errors import TokenizerError
+from orrery.tokenizers import bpe
 from orrery.tokenizers.bpe import LONG_WHITESPACE, BPE, encode_reference
+from orrery.tokenizers.counting import count_words
 from orrery.tokenizers.special import ADDED, RESERVED, SPECIAL
+from orrery.tokenizers.train import train_tokens
 from orrery.tokenizers.vocabulary import Vocabulary
 from tests.tokenizers.texts import AWKWARD, LANGUAGES, few_letters, texts
 
@@ -36,20 +41,16 @@ def test_encoding_equals_the_reference_and_loses_nothing(tokenizer: BPE, text: s
 @settings(deadline=None, max_examples=200)
 @given(training=few_letters, text=few_letters)
 def test_encoding_equals_the_reference_where_tokens_overlap(training: str, text: str) -> None:
-    from orrery.tokenizers.counting import count_words
-    from orrery.tokenizers.train import train_tokens
-
     tokenizer = BPE.from_tokens(train_tokens(count_words([training * 3], 1), 40))
     assert tokenizer.encode(text) == tokenizer.encode_reference(text)
 
 
-def test_every_token_that_is_a_word_is_what_its_text_encodes_to(tokenizer: BPE) -> None:
+def test_merges_make_every_token_of_its_bytes(tokenizer: BPE) -> None:
     """Else the vocabulary would hold tokens that never occur."""
     for token, rank in tokenizer.ranks.items():
         text = token.decode(errors="replace")
-        if text.encode() == token and len(tokenizer.vocabulary.pattern) and tokenizer.encode(text) != [rank]:
-            # a run of white space is a word only in company: its last character goes with what follows
-            assert tokenizer.encode(text + "\x00")[0] == rank or text.isspace(), token
+        if text.encode() == token:
+            assert encode_reference(text, tokenizer.ranks, pattern="(?s).+") == [rank]
 
 
 @settings(deadline=None, max_examples=200)
@@ -92,11 +93,9 @@ def test_half_a_surrogate_pair_becomes_the_replacement_character(tokenizer: BPE)
     assert tokenizer.decode(tokenizer.encode("a\ud83db")) == "a\ufffdb"
 
 
-@pytest.mark.parametrize("space", [" ", "\t", "\n", "\u3000", "\t "])
-@pytest.mark.parametrize("after", ["", "x", "\nx"])
-def test_a_million_spaces_in_a_row_encode(tokenizer: BPE, space: str, after: str) -> None:
+@pytest.mark.parametrize("text", [" " * 1_200_000 + "x", "x" + "\u3000" * 1_200_000, "\t " * 600_000 + "\nx"])
+def test_a_million_spaces_in_a_row_encode(tokenizer: BPE, text: str) -> None:
     """tiktoken's pattern engine gives up on them."""
-    text = "x" + space * (1_200_000 // len(space)) + after
     assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
@@ -105,10 +104,6 @@ def test_the_way_round_for_long_white_space_gives_the_same_ids(
     tokenizer: BPE, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = tokenizer.encode(text)
-    import regex
-
-    from orrery.tokenizers import bpe
-
     monkeypatch.setattr(bpe, "LONG_WHITESPACE", 100)
     monkeypatch.setattr(bpe, "_LONG_WHITESPACE", regex.compile(r"\s{100}"))
     assert len(text) < LONG_WHITESPACE
@@ -157,8 +152,6 @@ def test_the_reference_merges_the_lowest_rank_first() -> None:
 
 @pytest.mark.real_data
 def test_gpt2s_vocabulary_encodes_real_text_to_its_ids(real_data: Path) -> None:
-    from tokenizers import Tokenizer, models, pre_tokenizers
-
     encoder, merges = real_data / "gpt2_encoder.json", real_data / "gpt2_vocab.bpe"
     tokenizer = BPE.from_gpt2(encoder, merges)
     assert (tokenizer.vocab_size, tokenizer.eos_id) == (50257, 50256)

@@ -311,6 +311,20 @@ def test_a_signal_finishes_the_step_saves_and_says_how_to_go_on(tmp_path: Path, 
     assert statuses(tmp_path / "toy") == ["started", "interrupted", "resumed", "finished"]
 
 
+def test_a_signal_at_the_last_step_lets_the_stage_end_but_nothing_start_after_it(tmp_path: Path) -> None:
+    class Interrupted(ToyStage):
+        def evaluate(self, full: bool) -> dict[str, float]:
+            if full:
+                interrupt.signal.raise_signal(interrupt.signal.SIGINT)
+            return super().evaluate(full)
+
+    config = toy_config(4)
+    with pytest.raises(TrainingInterrupted, match="stopped after stage 'toy', which has ended"):
+        run_toy(tmp_path, config, Interrupted(config))
+    assert statuses(tmp_path / "toy") == ["started", "finished"]
+    assert run_toy(tmp_path, config, resume="auto").finished
+
+
 def test_log_every_thins_out_the_metrics_and_the_last_step_is_among_them(tmp_path: Path) -> None:
     run_toy(tmp_path, toy_config(25, log_every=10))
     assert [step for step, _ in metrics(tmp_path / "toy")] == [1, 10, 20, 25]

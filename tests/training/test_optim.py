@@ -56,6 +56,13 @@ def test_one_step_is_that_of_pytorchs_own_optimizers(kind: str) -> None:
         assert mine.grad is None
 
 
+def test_parameters_that_two_models_share_are_stepped_once() -> None:
+    trunk = ToyStage(toy_config()).model
+    models = {"policy": trunk, "value": torch.nn.Sequential(trunk, torch.nn.Linear(48, 1))}
+    optimizers = Optimizers(models, OptimizerConfig())
+    assert len(optimizers.parameters) == len(list(trunk.parameters())) + 2
+
+
 def test_frozen_parameters_stay_as_they_are() -> None:
     model = ToyStage(toy_config()).model
     model.blocks[0].requires_grad_(False)

@@ -70,7 +70,7 @@ def _documents(start: int, world: WorldConfig, mix: Mix | None, split: Split) ->
 
 def _conversations(start: int, world: WorldConfig, mix: Mix | None) -> list[list[Message]]:
     made = conversations(_world(world), CHUNK, start=start, mix=dict(mix) if mix else None)
-    return [conversation.messages for conversation in made]
+    return [list(conversation.messages) for conversation in made]
 
 
 def _frozen(mix: Mapping[str, float] | None) -> Mix | None:

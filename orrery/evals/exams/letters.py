@@ -29,11 +29,15 @@ def build(world: World) -> list[Exam]:
     direct = [_direct(rng, word, letter) for word, letter in tasks]
     spelled = [_spelled(rng, word, letter) for word, letter in tasks]
     return [
-        Exam("letters_direct", "letters counted at once", tuple(direct), _chance(direct), max_tokens=16, by="task"),
         Exam(
-            "letters_spelled", "letters counted one by one, all of them right", tuple(spelled), max_tokens=96, by="task"
+            "letters_direct", "letters counted at once", tuple(direct), _chance(direct), max_tokens=16, base_tokens=8,
+            by="task",
         ),
-    ]
+        Exam(
+            "letters_spelled", "letters counted one by one, all of them right", tuple(spelled), max_tokens=96,
+            base_tokens=96, by="task",
+        ),
+    ]  # fmt: skip
 
 
 def _direct(rng: random.Random, word: str, letter: str) -> Item:

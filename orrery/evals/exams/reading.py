@@ -47,4 +47,4 @@ def _exam(world: World, name: str, about: str, people: int) -> Exam:
         )
     # With one person there is nothing to choose but among all values that such a sentence may have.
     chance = 1 / people if people > 1 else sum(1 / len(_VALUES[item.labels["attribute"]]) for item in items) / COUNT
-    return Exam(name, about, tuple(items), chance, max_tokens=24, by="attribute")
+    return Exam(name, about, tuple(items), chance, max_tokens=24, base_tokens=24, by="attribute")

@@ -13,37 +13,10 @@ from orrery.data.world.splits import exam_word
 from orrery.data.world.world import World
 
 _NAMES = ("a", "b", "x", "y", "n", "total", "count", "value", "score")
-# Programs look at the letters of these, so none may be kept for the letters exams.
-_WORDS = tuple(
-    word
-    for word in (
-        "cat",
-        "dog",
-        "sun",
-        "moon",
-        "tree",
-        "apple",
-        "bread",
-        "river",
-        "stone",
-        "cloud",
-        "bird",
-        "fish",
-        "house",
-        "green",
-        "blue",
-        "red",
-        "night",
-        "paper",
-        "hello",
-        "water",
-        "door",
-        "milk",
-        "seven",
-        "yellow",
-    )  # fmt: skip
-    if not exam_word(word)
-)
+_COMMON = ("cat", "dog", "sun", "moon", "tree", "apple", "bread", "river", "stone", "cloud", "bird", "fish", "house",
+           "green", "blue", "red", "night", "paper", "hello", "water", "door", "milk", "seven", "yellow")  # fmt: skip
+# Programs look at the letters of words, so none may be kept for the letters exams.
+_WORDS = tuple(word for word in _COMMON if not exam_word(word))
 _LISTS = ("numbers", "items", "values", "data")
 _FUNCTIONS = ("f", "g", "work", "change", "step")
 _SIGNS = {"+": operator.add, "-": operator.sub, "*": operator.mul}
