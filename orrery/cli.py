@@ -61,7 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:
         if error.errno != NO_SPACE_LEFT:
             raise
-        _fail(f"the disk is full{f' ({error.filename})' if error.filename else ''}: free some space, then go on with --resume")
+        _fail(
+            f"the disk is full{f' ({error.filename})' if error.filename else ''}: free some space, then go on with --resume"
+        )
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         sys.exit(130)
@@ -81,7 +83,9 @@ def _run(words: list[str]) -> int:
             _print_commands(group)
             return 0 if len(words) > 1 else 2
         known = [known.words for known in group] or sorted({known.words.split()[0] for known in COMMANDS})
-        raise ConfigError(f"no command '{' '.join(words[:2] if group else words[:1])}'; {nearest(' '.join(words[:2]), known)}")
+        raise ConfigError(
+            f"no command '{' '.join(words[:2] if group else words[:1])}'; {nearest(' '.join(words[:2]), known)}"
+        )
     result = getattr(importlib.import_module(command.module), command.function)(parse(command, words))
     return result if isinstance(result, int) else 0
 
@@ -117,7 +121,9 @@ def _print_commands(commands: Sequence[Command]) -> None:
     for command in commands:
         table.add_row(f"[bold]{command.words}[/]", command.summary)
     console.print(table)
-    console.print("\nBegin with  [bold]orrery speedrun --minutes 10[/]   Details and an example:  [bold]orrery COMMAND --help[/]")
+    console.print(
+        "\nBegin with  [bold]orrery speedrun --minutes 10[/]   Details and an example:  [bold]orrery COMMAND --help[/]"
+    )
 
 
 def _fail(message: str) -> None:

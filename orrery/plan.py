@@ -17,8 +17,8 @@ import torch
 import torch.nn.functional as F
 
 from orrery.errors import ConfigError
-from orrery.models.explain import flops_per_token
 from orrery.models.config import TransformerConfig
+from orrery.models.explain import flops_per_token
 from orrery.models.transformer import Transformer
 from orrery.stages.pretrain import ModelShape
 from orrery.training.machine import choose_device, keep_freed_memory, measure_matmul_rate

@@ -35,7 +35,6 @@ from orrery.evals.table import exam_table
 from orrery.files import write_atomically
 from orrery.inference.engine import Engine
 from orrery.inference.sampling import Sampling
-from orrery.models.hf import load_tokenizer
 from orrery.plan import Plan, fit, shape_of
 from orrery.stages.pretrain import PretrainConfig, pretrain
 from orrery.stages.sft import SFTConfig, sft
@@ -223,7 +222,11 @@ class _Speedrun:
         """Text, vocabulary, tokens."""
         folder = self.run.folder / "data"
         if (folder / "tokens" / "shards.json").exists() and (folder / "held_out" / "shards.json").exists():
-            return BPE.load(folder / "tokenizer"), TokenShards.open(folder / "tokens"), TokenShards.open(folder / "held_out")
+            return (
+                BPE.load(folder / "tokenizer"),
+                TokenShards.open(folder / "tokens"),
+                TokenShards.open(folder / "held_out"),
+            )
         start = time.perf_counter()
         if self.own_text:
             documents, tail = hold_out(read_documents(self.config.data))
@@ -236,11 +239,15 @@ class _Speedrun:
             kept = list(cleaner.clean(made))
             sample = _first_characters(kept, TOKENIZER_SAMPLE)
             tail = list(
-                Cleaner().clean(corpus(self.config.world, HELD_OUT_BYTES, self.config.documents or None, "validation", 1))
+                Cleaner().clean(
+                    corpus(self.config.world, HELD_OUT_BYTES, self.config.documents or None, "validation", 1)
+                )
             )
         if cleaner is not None:
             self.status("corpus", removed=dict(cleaner.report.removed), kept=cleaner.report.kept)
-        spoken = [_as_text(messages) for messages in talk(self.config.world, TALK_SAMPLE, self.config.conversations or None)]
+        spoken = [
+            _as_text(messages) for messages in talk(self.config.world, TALK_SAMPLE, self.config.conversations or None)
+        ]
         tokenizer = BPE.train([*(document.text for document in sample), *spoken], plan.vocab_size)
         tokenizer.save(folder / "tokenizer")
         data = TokenShards.write(folder / "tokens", kept, tokenizer)
@@ -256,7 +263,9 @@ class _Speedrun:
     def base(self, plan: Plan, tokenizer: BPE, data: TokenShards, held_out: TokenShards) -> Part:
         """Pretrain, then examine by completion."""
         steps = plan.pretrain_steps
-        train = replace(self.config.pretrain, steps=steps, evaluate_every=max(1, steps // 8), sample_every=max(1, steps // 4))
+        train = replace(
+            self.config.pretrain, steps=steps, evaluate_every=max(1, steps // 8), sample_every=max(1, steps // 4)
+        )
         settings = PretrainConfig(shape_of(plan.width, plan.layers, self.config.context), train, self.config.seed)
         result = pretrain(settings, self.run, data=data, held_out=held_out, tokenizer=tokenizer, resume="auto")
         return Part(result, self.examine("base", result.folder, chat=False))
@@ -267,10 +276,17 @@ class _Speedrun:
         made = talk(self.config.world, plan.conversations + HELD_OUT_TALK, self.config.conversations or None)
         self.status("conversations", seconds=time.perf_counter() - start, count=len(made))
         steps = plan.sft_steps
-        train = replace(self.config.sft, steps=steps, evaluate_every=max(1, steps // 4), sample_every=max(1, steps // 3))
+        train = replace(
+            self.config.sft, steps=steps, evaluate_every=max(1, steps // 4), sample_every=max(1, steps // 3)
+        )
         settings = SFTConfig(train, seed=self.config.seed)
         result = sft(
-            settings, self.run, parent=base, conversations=made[HELD_OUT_TALK:], held_out=made[:HELD_OUT_TALK], resume="auto"
+            settings,
+            self.run,
+            parent=base,
+            conversations=made[HELD_OUT_TALK:],
+            held_out=made[:HELD_OUT_TALK],
+            resume="auto",
         )
         return Part(result, self.examine("sft", result.folder, chat=True))
 
@@ -282,7 +298,11 @@ class _Speedrun:
         if self.own_text:
             return not_applicable(stage)
         start = time.perf_counter()
-        columns = (TextColumn(f"[bold]examining {stage}"), BarColumn(bar_width=24), TextColumn("{task.completed} questions"))
+        columns = (
+            TextColumn(f"[bold]examining {stage}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed} questions"),
+        )
         with Progress(*columns, console=self.console, transient=True) as bar:
             task = bar.add_task("", total=None)
             taken = run_exams(
@@ -413,7 +433,9 @@ def _as_text(messages: Sequence[Message]) -> str:
     for message in messages:
         lines.append(f"{message['role']}\n{message.get('content') or ''}")
         lines += [
-            json.dumps({"name": call["function"]["name"], "arguments": call["function"]["arguments"]}, ensure_ascii=False)
+            json.dumps(
+                {"name": call["function"]["name"], "arguments": call["function"]["arguments"]}, ensure_ascii=False
+            )
             for call in message.get("tool_calls", ())
         ]
     return "\n".join(lines)

@@ -8,7 +8,7 @@ import tyro
 from rich.console import Console
 
 from orrery.models.explain import explain, render
-from orrery.models.hf import load_model
+from orrery.models.hf_config import config_from_hf
 
 
 @dataclass(frozen=True)
@@ -25,4 +25,4 @@ class ModelConfig:
 
 def model(config: ModelConfig) -> None:
     """Print the explanation. Raises `CheckpointError` for a folder that is no model."""
-    Console(highlight=False).print(render(explain(load_model(config.model).config)))
+    Console(highlight=False).print(render(explain(config_from_hf(config.model))))

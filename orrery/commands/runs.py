@@ -38,11 +38,14 @@ def runs(config: RunsConfig) -> None:
     if not folders:
         console.print(f"No runs in {config.root}/ yet. Begin with  [bold]orrery speedrun --minutes 10[/]")
         return
-    table = Table("run", "created", "stage", "step", "loss", "bits/byte", "state", box=None, padding=(0, 2))
+    table = Table(box=None, padding=(0, 2))
+    for column in ("run", "created", "stage", "step", "loss", "bits/byte", "state"):
+        table.add_column(column, no_wrap=column != "run")
     for folder in folders:
         record, events = read_record(folder), read_events(folder)
-        last = stage_rows(events)[-1] if events else ["", "", "", "", "empty"]
-        table.add_row(folder.name, str(record.get("created", ""))[:16].replace("T", " "), *last[:4], last[4])
+        rows = stage_rows(events)
+        last = next((row for row in reversed(rows) if row[2]), rows[-1] if rows else ["", "", "", "", "empty"])
+        table.add_row(folder.name, str(record.get("created", ""))[5:16].replace("T", " "), *last)
     console.print(table)
 
 

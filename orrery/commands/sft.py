@@ -50,9 +50,7 @@ def run_sft(config: SFTCommand) -> TrainResult:
         Run.open(config.run, recipe=as_mapping(config), seed=config.sft.seed, root=config.root) as run,
         show_progress(run.events, console),
     ):
-        result = sft(
-            config.sft, run, parent=config.model, conversations=conversations, resume=config.resume or None
-        )
+        result = sft(config.sft, run, parent=config.model, conversations=conversations, resume=config.resume or None)
     Console(highlight=False).print(
         f"{result.folder}: {result.tokens:,} tokens in {clock(result.seconds)}\nNext:  orrery chat --model {result.folder}"
     )

@@ -1,15 +1,17 @@
 """`orrery tokenizer …`: train a vocabulary, encode with it, look at what it does."""
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-import tyro
+from rich.console import Console
 
 from orrery.data.sources import decode, read_documents
 from orrery.errors import ConfigError, DataError
 from orrery.tokenizers.bpe import BPE
+from orrery.tokenizers.inspect import inspect_text, token_counts
+from orrery.tokenizers.terminal import inspection_table, train_tokenizer
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,13 @@ class InspectCommand:
     """The text; without it and --file, standard input is read."""
     file: Path | None = None
     """A file to read instead."""
+    data: tuple[str, ...] = ()
+    """Text that a model was or will be trained on: tokens that are rare in it are warned of."""
+
+
+def train(config: TrainCommand) -> None:
+    """Train and save. Raises `DataError` or `TokenizerError` for text that is missing or too little."""
+    train_tokenizer(_texts(config.data), config.vocab_size, config.out)
 
 
 def read_text(text: str | None, file: Path | None) -> str:
@@ -75,3 +84,14 @@ def read_text(text: str | None, file: Path | None) -> str:
 def encode(config: EncodeCommand) -> None:
     """Print the ids."""
     print(*BPE.load(config.tokenizer).encode(read_text(config.text, config.file)))
+
+
+def inspect(config: InspectCommand) -> None:
+    """Print the inspection."""
+    tokenizer = BPE.load(config.tokenizer)
+    counts = token_counts(tokenizer, _texts(config.data)) if config.data else None
+    Console().print(inspection_table(inspect_text(tokenizer, read_text(config.text, config.file), counts)))
+
+
+def _texts(data: tuple[str, ...]) -> Iterator[str]:
+    return (document.text for document in read_documents(data))

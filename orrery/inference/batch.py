@@ -7,7 +7,7 @@ A row enters at the end with tokens to be fed (its prompt). One step either feed
 a row, right-padded) or decodes all rows (one token each), and samples a token for every row it ran. Rows that stopped
 are returned; the caller has each `go_on`, with more tokens to be fed (a tool's answer) or out of the batch. For that
 it changes places with the last row, which keeps the batch dense and copies no more than these two: a finished row
-costs nothing and its slot is free for the next request. What happens each step is a few tensor operations over all rows.
+costs nothing and its slot is free for the next request. What each step does is a few tensor operations on all rows.
 
     R slots   n rows in use   T tokens   V vocabulary
 """

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.text import Text
 
 from orrery.errors import CheckpointError, InferenceError, TokenizerError
@@ -75,7 +76,8 @@ def chat(config: ChatConfig) -> None:
         return
     if not assistant:
         Console(stderr=True, highlight=False).print(BASE_MODEL, style="dim")
-    print(answer_once(engine, config.prompt, _sampling(config, assistant), system=config.system, assistant=assistant))
+    sampling = _sampling(config, assistant)
+    print(_printable(answer_once(engine, config.prompt, sampling, system=config.system, assistant=assistant)))
 
 
 def is_assistant(folder: Path, tokenizer: BPE) -> bool:
@@ -120,7 +122,7 @@ def chat_terminal(
     console = console or Console(highlight=False)
     session = Session(engine, _sampling(config, assistant), console, config.system)
     console.print(
-        f"[bold]{config.model}[/]  {engine.model.num_parameters():,} parameters   [dim]/help lists commands[/]"
+        f"[bold]{escape(str(config.model))}[/]  {engine.model.num_parameters():,} parameters   [dim]/help lists commands[/]"
     )
     if not assistant:
         console.print(BASE_MODEL)
@@ -202,9 +204,13 @@ class Session:
         return dataclasses.replace(self.sampling, seed=self.sampling.seed + self.replies - 1)
 
     def show(self, text: str, style: str = "") -> None:
-        """Print a piece of text as it is, except control characters: a model's bytes must not steer the terminal."""
-        safe = "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
-        self.console.print(Text(safe, style=style), end="", soft_wrap=True)
+        """Print a piece of text as it is: no markup, no wrapping."""
+        self.console.print(Text(_printable(text), style=style), end="", soft_wrap=True)
+
+
+def _printable(text: str) -> str:
+    """Text without control characters: what a model writes must not steer the terminal."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
 
 
 def _complete(engine: Engine, text: str, sampling: Sampling) -> str:

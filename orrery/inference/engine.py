@@ -144,11 +144,11 @@ class Engine:
         yield Done(reply.turn)
 
     def fit_context(self, messages: Sequence[Message], max_tokens: int) -> list[Message]:
-        """Drop the oldest turns until `max_tokens` (or half the context, if that is less) are free for the answer.
+        """Drop the oldest turns until `max_tokens` (or a quarter of the context, if that is less) are left to answer.
 
         System messages and the last turn always stay. Raises InferenceError when these alone are too long.
         """
-        return fit_context(messages, self.tokenizer, self.context - min(max_tokens, self.context // 2))
+        return fit_context(messages, self.tokenizer, self.context - min(max_tokens, self.context // 4))
 
     @torch.no_grad()
     def logprobs(self, ids: Sequence[Sequence[int]]) -> list[Tensor]:

@@ -212,17 +212,14 @@ def render(explanation: Explanation) -> RenderableType:
         caption=f"FLOPs a token: forward, at {e.context:,} tokens of context or the model's longest; training takes "
         "three times as many. Cache: keys and values of a token in all layers, bfloat16.",
     )
-    for column in ("", "parameters", "layers", "width", "heads", "KV heads", "vocabulary", "context", "FLOPs", "cache"):
-        models.add_column(column, justify="right" if column else "left")
+    models.add_column("")  # one column a model, so that the table fits 80 characters
     for row in e.comparison:
-        sizes = (row.layers, row.width, row.heads, row.kv_heads, row.vocab_size, row.context)
-        models.add_row(
-            row.name,
-            short(row.parameters),
-            *(f"{size:,}" for size in sizes),
-            short(row.flops),
-            f"{row.cache_bytes / 1024:,.1f} KiB",
-        )
+        models.add_column(row.name.replace(" ", "\n", 1), justify="right")
+    for name in ("layers", "width", "heads", "kv_heads", "vocab_size", "context"):
+        models.add_row(name.replace("_", " "), *(f"{getattr(row, name):,}" for row in e.comparison))
+    models.add_row("parameters", *(short(row.parameters) for row in e.comparison))
+    models.add_row("FLOPs", *(short(row.flops) for row in e.comparison))
+    models.add_row("cache, KiB", *(f"{row.cache_bytes / 1024:,.1f}" for row in e.comparison))
     return Group(steps, parts, models)
 
 

@@ -128,7 +128,9 @@ class PretrainStage:
         """Bits per byte of the held-out documents."""
         if self.held_out is None:
             return {}
-        return measure(self.model, self.held_out if full else self.some_held_out, self.lengths)
+        return measure(
+            self.model, self.held_out if full else self.some_held_out, self.lengths, self.model.config.context
+        )
 
     def samples(self) -> list[dict[str, Any]]:
         """What the model writes from nothing, and how it goes on after the first words of two documents."""

@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from orrery.data.packing import IGNORE, Batch, PackedBatches, Sequences
+from orrery.errors import CheckpointError
 from orrery.inference.engine import Engine
 from orrery.inference.sampling import Sampling
 from orrery.models.explain import flops_per_token
@@ -58,6 +59,8 @@ class SFTConfig:
             schedule=ScheduleConfig(warmup_steps=10, warmdown_share=0.5),
         )
     )
+    context: int = 2048
+    """Tokens a row, and of the longest conversation; at most the model's own context."""
     epochs: float = 0.0
     """Passes over the conversations; above 0 it decides how many steps there are."""
     seed: int = 0
@@ -82,7 +85,12 @@ class SFTStage:
     ) -> None:
         self.config, self.model, self.tokenizer, self.card = config, model, tokenizer, card
         self.models: Mapping[str, nn.Module] = {"model": model}
-        context = model.config.context
+        if tokenizer.vocab_size > model.config.vocab_size:
+            raise CheckpointError(
+                f"the tokenizer has {tokenizer.vocab_size} tokens and the model {model.config.vocab_size}: they do not "
+                "belong together"
+            )
+        self.context = context = min(config.context, model.config.context)
         self.rendered = render_all(conversations, tokenizer, context)
         self.warnings: Sequence[str] = self.rendered.warnings(context)
         self.flops_per_token = flops_per_token(model.config, context)
@@ -98,7 +106,7 @@ class SFTStage:
         """Packed conversations in a new random order each epoch."""
         self._batches = PackedBatches(
             self.rendered.sequences,
-            context=self.model.config.context,
+            context=self.context,
             rows=self.config.train.rows,
             seed=self.config.seed,
             pad_id=self.tokenizer.eos_id,
@@ -125,7 +133,7 @@ class SFTStage:
         """Loss on what the assistant says in held-out conversations."""
         if self.held_out is None:
             return {}
-        return measure(self.model, self.held_out if full else self.some_held_out, self.lengths)
+        return measure(self.model, self.held_out if full else self.some_held_out, self.lengths, self.context)
 
     def samples(self) -> list[dict[str, Any]]:
         """Answers to the first questions of some held-out conversations."""
@@ -166,7 +174,8 @@ def sft(
         resume: as in `orrery.training.loop.train`.
 
     Raises:
-        CheckpointError: ``parent`` is no model folder.
+        CheckpointError: ``parent`` is no model folder, or its tokenizer is another model's.
+        TokenizerError: its tokenizer has no tokens for conversations.
         DataError: no conversation has an assistant's message within the model's context.
         And what `orrery.training.loop.train` raises.
     """
@@ -177,7 +186,7 @@ def sft(
     card = f"An assistant that was tuned with Orrery (run {run.name}) on {len(conversations):,} conversations.\n"
     stage = SFTStage(config, load_model(parent), load_tokenizer(parent), conversations, held_out, card)
     if config.epochs > 0:
-        a_step = config.train.rows * stage.model.config.context
+        a_step = config.train.rows * stage.context
         steps = max(1, math.ceil(config.epochs * stage.rendered.sequences.positions() / a_step))
         stage.config = config = replace(config, train=replace(config.train, steps=steps))
     return train(stage, config.train, run, resume=resume)

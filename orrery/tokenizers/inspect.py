@@ -22,7 +22,7 @@ _BASELINE = "All human beings are born free and equal in dignity and rights."  #
 _FEWEST_LETTERS = 20  # below this a script's cost says nothing
 _EXAMPLES = 3  # shown in a warning
 _NUMBER = regex.compile(r"\p{Nd}{2,}")
-_WORD = regex.compile(r"\p{L}{3,}")
+_WORD_WITHOUT_SPACE = regex.compile(r"(?<![\p{L} ])\p{L}{3,}")
 _VISIBLE = str.maketrans({" ": "·", "\n": "↵", "\r": "␍", "\t": "→", "\u200b": "<U+200B>", "\u00a0": "<U+00A0>"})
 
 
@@ -155,7 +155,7 @@ def _warn_of_numbers(tokenizer: BPE, text: str) -> Iterable[str]:
 
 def _warn_of_spaces(tokenizer: BPE, text: str) -> Iterable[str]:
     dearer = []
-    for word in dict.fromkeys(_WORD.findall(text)):
+    for word in dict.fromkeys(_WORD_WITHOUT_SPACE.findall(text)):
         bare, spaced = len(tokenizer.encode(word)), len(tokenizer.encode(" " + word))
         if bare > spaced:
             dearer.append(f"{word} ({bare}, but {spaced} after a space)")

@@ -49,7 +49,9 @@ def train_tokenizer(
     tokenizer.save(out)
     seconds = time.perf_counter() - begin
     console.print(f"{tokenizer.vocab_size:,} tokens learned in {seconds:.1f} s and written to {out}", highlight=False)
-    console.print(f'try: orrery tokenizer inspect --tokenizer {out} --text "12345 strawberries"', highlight=False, soft_wrap=True)
+    console.print(
+        f'try: orrery tokenizer inspect --tokenizer {out} --text "12345 strawberries"', highlight=False, soft_wrap=True
+    )
     return tokenizer
 
 

@@ -64,18 +64,18 @@ def token_lengths(tokenizer: BPE) -> np.ndarray:
     return lengths
 
 
-def measure(model: Transformer, data: HeldOut, lengths: np.ndarray) -> dict[str, float]:
+def measure(model: Transformer, data: HeldOut, lengths: np.ndarray, context: int) -> dict[str, float]:
     """Loss on the trained tokens of ``data``, in the precision that the caller has set.
 
     Args:
         lengths: what `token_lengths` gives for the model's tokenizer.
+        context: tokens a row; longer sequences are cut into windows of so many.
 
     Returns:
         ``held_out_loss`` in nats a token, ``bits_per_byte``, ``floor_bits_per_byte`` where all documents have one, and
         the last two for each genre (``bits_per_byte/GENRE``) when there are several.
     """
     device = next(model.parameters()).device
-    context = model.config.context
     rows = max(1, min(16, LOGITS // (context * model.config.vocab_size)))
     nats, sizes, tokens = np.zeros(len(data.names)), np.zeros(len(data.names)), 0
     for batch in packed_once(data.sequences, context=context, rows=rows):

@@ -5,9 +5,10 @@ from collections import Counter
 
 import pytest
 
+from orrery.data.world.entities import Fact
 from orrery.data.world.splits import exam_pair, exam_word
 from orrery.data.world.world import World, WorldConfig
-from orrery.evals.exams import EXAM_NAMES, EXAM_VERSION, LOWER_IS_BETTER, Exam, build_exams
+from orrery.evals.exams import EXAM_NAMES, EXAM_VERSION, LOWER_IS_BETTER, Exam, Item, Reply, build_exams
 from orrery.evals.exams.checks import CHECKS
 from orrery.tokenizers.messages import validate_messages
 
@@ -81,6 +82,19 @@ def test_graded_facts_are_those_that_training_never_asks_about(world: World, exa
     assert {entities[item.cluster].band for item in head} == {"head"}
     new = by_name(exams, "facts_new_phrasing").items
     assert {(item.cluster, item.labels["relation"]) for item in new} == facts
+
+
+def test_the_answers_that_tuning_teaches_are_right_and_those_of_others_wrong(world: World) -> None:
+    by_relation: dict[object, list[Fact]] = {}
+    for fact in world.facts:
+        by_relation.setdefault(fact.relation, []).append(fact)
+    for facts in by_relation.values():
+        values = {fact.value for fact in facts}
+        for fact in facts:
+            item = Item("facts", fact.entity.name, answers=(fact.value,), others=tuple(values - {fact.value}))
+            assert CHECKS["value"](item, Reply(fact.answer)), fact.answer
+            other = next(other for other in facts if other.value != fact.value)
+            assert not CHECKS["value"](item, Reply(other.answer)), (fact.value, other.answer)
 
 
 def test_a_cloze_ends_right_before_the_value(world: World, exams: list[Exam]) -> None:

@@ -118,7 +118,7 @@ def test_commands_are_listed_and_unknown_ones_named(assistant: Assistant) -> Non
 
 def test_a_message_that_is_too_long_is_refused_and_the_session_goes_on(assistant: Assistant) -> None:
     shown = session(assistant.engine(), "x " * 400, "Hi")
-    assert "there is room for 156: shorten it" in " ".join(shown.split()) and "Hello." in shown
+    assert "there is room for 192: shorten it" in " ".join(shown.split()) and "Hello." in shown
 
 
 def test_a_full_context_forgets_the_oldest_turns_and_says_so(assistant: Assistant) -> None:

@@ -209,6 +209,6 @@ def test_a_long_conversation_is_fitted_by_forgetting_its_oldest_turns(assistant:
     length = len(render(kept, assistant.tokenizer, add_generation_prompt=True).ids)
     assert length <= CONTEXT - 50 < length + CONTEXT / 2 and 1 < len(kept) < len(conversation)
     assert engine.fit_context(kept, max_tokens=50) == kept
-    assert engine.fit_context(kept, max_tokens=10**6)[-1] == user("Hi")  # never more than half is kept free
+    assert engine.fit_context(kept, max_tokens=10**6)[-1] == user("Hi")  # never more than a quarter is kept free
     with pytest.raises(InferenceError, match=r"has \d+ tokens; there is room for 206"):
         engine.fit_context([system, user("x " * 300)], max_tokens=50)

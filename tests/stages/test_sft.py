@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,20 @@ def test_nothing_to_train_on_is_an_error(parent: Path) -> None:
 def test_a_parent_that_is_no_model_is_an_error(tmp_path: Path) -> None:
     with Run.open("mine", recipe={}, root=tmp_path) as run, pytest.raises(CheckpointError):
         sft(config(1), run, parent=tmp_path, conversations=[ask("Peru")])
+
+
+def test_a_tokenizer_with_more_tokens_than_the_model_is_an_error(parent: Path) -> None:
+    other = BPE.train(["all other words than before, many more of them than before"] * 2, 310)
+    with pytest.raises(CheckpointError, match="310 tokens and the model 300: they do not belong together"):
+        SFTStage(config(1), load_model(parent), other, [ask("Peru")], [], "")
+
+
+def test_a_shorter_context_than_the_models_cuts_rows_and_conversations(parent: Path, tokenizer: BPE) -> None:
+    conversations = [ask(country) for country in CAPITALS]
+    stage = SFTStage(replace(config(1), context=32), load_model(parent), tokenizer, conversations, conversations, "")
+    batch = next(stage.batches(None))  # type: ignore[call-overload]
+    assert batch.ids.shape == (2, 32)
+    assert math.isfinite(stage.evaluate(full=True)["held_out_loss"])
 
 
 def test_samples_ask_the_first_questions_that_fit(tokenizer: BPE) -> None:

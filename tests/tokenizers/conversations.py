@@ -27,7 +27,8 @@ calls = st.fixed_dictionaries(
 )
 assistants = st.one_of(
     st.fixed_dictionaries(
-        {"role": st.just("assistant"), "content": contents}, optional={"reasoning_content": st.one_of(st.none(), contents)}
+        {"role": st.just("assistant"), "content": contents},
+        optional={"reasoning_content": st.one_of(st.none(), contents)},
     ),
     st.fixed_dictionaries(
         {"role": st.just("assistant"), "tool_calls": st.lists(calls, min_size=1, max_size=2)},

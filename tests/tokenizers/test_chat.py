@@ -1,11 +1,11 @@
 """Conversations render to the ids and the mask that the shipped template gives in transformers, hostile ones too."""
 
-import re
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
@@ -35,10 +35,11 @@ def call(name: str, **arguments: Any) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name, "arguments": arguments}}
 
 
-def trained_text(tokenizer: BPE, rendered: Rendered) -> str:
-    """What is trained on, with a bar wherever something that is not stands between."""
-    marked = [(tokenizer.token_bytes(i) if m else b"|") for i, m in zip(rendered.ids, rendered.mask, strict=True)]
-    return re.sub(r"\|{2,}", "|", re.sub("<\\|", "<!", b"".join(marked).decode()).replace("|>", "!>"))
+def trained_text(tokenizer: BPE, rendered: Rendered) -> list[str]:
+    """The stretches that are trained on, as text."""
+    marked = zip(rendered.ids, rendered.mask, strict=True)
+    stretches = groupby(marked, key=lambda token: token[1])
+    return [tokenizer.decode([id_ for id_, _ in stretch]) for trained, stretch in stretches if trained]
 
 
 @settings(deadline=None, max_examples=500)
@@ -55,10 +56,11 @@ def test_transformers_renders_the_same_ids_and_mask(
 
 
 def test_the_layout_is_that_of_the_documentation(tokenizer: BPE) -> None:
+    two_calls = [call("calculator", expression="12*7"), call("now")]
     messages = [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "What is 12 times 7?"},
-        {"role": "assistant", "content": "One moment.", "tool_calls": [call("calculator", expression="12*7"), call("now")]},
+        {"role": "assistant", "content": "One moment.", "tool_calls": two_calls},
         {"role": "tool", "content": "84"},
         {"role": "tool", "content": "noon"},
         {"role": "assistant", "reasoning_content": "Easy.", "content": "It is 84."},
@@ -85,13 +87,14 @@ def test_trained_on_is_what_the_assistant_writes_with_its_end(tokenizer: BPE) ->
         {"role": "user", "content": "Q"},
         {"role": "assistant", "content": None, "tool_calls": [call("f")]},
         {"role": "tool", "content": "R"},
-        {"role": "assistant", "content": "A"},
+        {"role": "assistant", "content": "A", "reasoning_content": "T"},
     ]
     rendered = render(messages, tokenizer, add_generation_prompt=True)
     assert len(rendered.ids) == len(rendered.mask)
-    assert trained_text(tokenizer, rendered) == (
-        '|<tool_call>{"name": "f", "arguments": {}}</tool_call><!im_end!>|A<!im_end!>|'
-    )
+    assert trained_text(tokenizer, rendered) == [
+        '<tool_call>{"name": "f", "arguments": {}}</tool_call><|im_end|>',
+        "<think>\nT\n</think>\n\nA<|im_end|>",
+    ]
 
 
 @settings(deadline=None, max_examples=200)
@@ -173,9 +176,8 @@ def test_tools_are_described_in_the_system_turn(tokenizer: BPE, theirs: PreTrain
 def test_what_was_rendered_is_parsed_back(tokenizer: BPE, message: Message) -> None:
     rendered = render([message], tokenizer)
     written = [id_ for id_, trained in zip(rendered.ids, rendered.mask, strict=True) if trained]
-    begins_with_newline = not message.get("reasoning_content") and (message.get("content") or "")[:1].isspace()
-    if begins_with_newline:  # its first token may hold the header's "\n" too
-        return
+    # Else the first token may hold the header's "\n" as well.
+    assume(message.get("reasoning_content") or not (message.get("content") or "")[:1].isspace())
     expected: Message = {"role": "assistant", "content": neutralise(message.get("content") or "")}
     if message.get("reasoning_content"):
         expected["reasoning_content"] = neutralise(message["reasoning_content"])

@@ -13,15 +13,15 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from orrery.errors import TokenizerError
 from orrery.tokenizers.bpe import BPE
 from orrery.tokenizers.chat import neutralise
+from orrery.tokenizers.counting import count_words
 from orrery.tokenizers.special import ADDED, RESERVED
 from orrery.tokenizers.split import GPT2_PATTERN, QWEN2_PATTERN
 from orrery.tokenizers.template import CHAT_TEMPLATE
+from orrery.tokenizers.train import train_tokens
 from orrery.tokenizers.vocabulary import Vocabulary
 from tests.tokenizers.texts import AWKWARD, LANGUAGES, few_letters, texts
 
-LLAMA3_PATTERN = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
+LLAMA3_PATTERN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_transformers_gives_the_same_ids(tokenizer: BPE, theirs: PreTrainedToken
 def test_transformers_gives_the_same_ids_for_whole_documents(
     tokenizer: BPE, theirs: PreTrainedTokenizerFast, corpus: list[str]
 ) -> None:
-    for text in (*corpus[:4], *LANGUAGES, "".join(map(neutralise, AWKWARD))):
+    for text in (*corpus[:4], *LANGUAGES, neutralise("".join(AWKWARD))):
         assert theirs.encode(text) == tokenizer.encode(text)
 
 
@@ -82,9 +82,6 @@ def test_merges_in_the_file_say_what_ranks_say(
 
 
 def trained_here(documents: list[str], merges: int) -> BPE:
-    from orrery.tokenizers.counting import count_words
-    from orrery.tokenizers.train import train_tokens
-
     return BPE.from_tokens(train_tokens(count_words(documents, 1), merges))
 
 

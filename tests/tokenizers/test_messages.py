@@ -29,6 +29,9 @@ def test_conversations_that_can_be_rendered_pass(messages: list[dict[str, Any]])
     validate_messages(messages, "here")
 
 
+CALLED = r": messages\[0\].tool_calls\[0\].function."
+
+
 def called(**function: Any) -> list[dict[str, Any]]:
     return [{"role": "assistant", "tool_calls": [{"function": function}]}]
 
@@ -58,12 +61,15 @@ def called(**function: Any) -> list[dict[str, Any]]:
         ([ANSWER | {"tool_calls": CALL}], r": messages\[0\].tool_calls must be a list, not an object"),
         ([ANSWER | {"tool_calls": ["f()"]}], r": messages\[0\].tool_calls\[0\] must be \{"),
         ([ANSWER | {"tool_calls": [{"name": "f"}]}], r": messages\[0\].tool_calls\[0\] must be \{"),
-        (called(arguments={}), r"tool_calls\[0\].function.name must be a string that is not empty"),
-        (called(name="", arguments={}), r"tool_calls\[0\].function.name must be a string that is not empty"),
-        (called(name="f"), r"tool_calls\[0\].function.arguments must be an object, not nothing"),
-        (called(name="f", arguments='{"a": 1}'), r"arguments must be an object, not a string; parse the JSON in it"),
-        (called(name="f", arguments={"a": {1}}), r"arguments cannot be written as JSON"),
-        (called(name="f", arguments={"a": "\ud83d"}), r"arguments holds"),
+        (called(arguments={}), CALLED + r"name must be a string that is not empty"),
+        (called(name="", arguments={}), CALLED + r"name must be a string that is not empty"),
+        (called(name="f"), CALLED + r"arguments must be an object, not nothing"),
+        (
+            called(name="f", arguments='{"a": 1}'),
+            CALLED + r"arguments must be an object, not a string; parse the JSON in it",
+        ),
+        (called(name="f", arguments={"a": {1}}), CALLED + r"arguments cannot be written as JSON"),
+        (called(name="f", arguments={"a": "\ud83d"}), CALLED + r"arguments holds"),
     ],
 )
 def test_the_error_names_place_and_field(messages: Any, field: str) -> None:

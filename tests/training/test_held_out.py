@@ -50,7 +50,7 @@ def bits_of(model: Transformer, ids: list[int]) -> float:
 def test_bits_per_byte_are_the_models_own_in_all_and_by_genre(
     shards: TokenShards, model: Transformer, tokenizer: BPE
 ) -> None:
-    metrics = measure(model, HeldOut.from_shards(shards), token_lengths(tokenizer))
+    metrics = measure(model, HeldOut.from_shards(shards), token_lengths(tokenizer), 256)
     bits = [bits_of(model, shards.document(index).tolist()) for index in range(3)]
     sizes = [len(text.encode()) for text, _, _ in TEXTS]
     assert metrics["bits_per_byte"] == pytest.approx(sum(bits) / sum(sizes), rel=1e-5)
@@ -63,7 +63,7 @@ def test_bits_per_byte_are_the_models_own_in_all_and_by_genre(
 def test_the_floor_is_known_only_where_all_documents_have_one(
     shards: TokenShards, model: Transformer, tokenizer: BPE
 ) -> None:
-    metrics = measure(model, HeldOut.from_shards(shards), token_lengths(tokenizer))
+    metrics = measure(model, HeldOut.from_shards(shards), token_lengths(tokenizer), 256)
     sizes = [len(text.encode()) for text, _, _ in TEXTS]
     assert metrics["floor_bits_per_byte/story"] == pytest.approx(80.0 / (sizes[0] + sizes[2]))
     assert "floor_bits_per_byte" not in metrics and "floor_bits_per_byte/news" not in metrics
@@ -76,7 +76,7 @@ def test_a_part_covers_as_many_positions_as_asked_for(shards: TokenShards, model
     part = whole.part(10)
     assert part.sequences.positions() == 10
     assert whole.part(10**6).sequences.positions() == whole.sequences.positions()
-    assert math.isfinite(measure(model, part, token_lengths(tokenizer))["bits_per_byte"])
+    assert math.isfinite(measure(model, part, token_lengths(tokenizer), 256)["bits_per_byte"])
     np.testing.assert_array_equal(part.sequences.starts, whole.part(10).sequences.starts)
 
 

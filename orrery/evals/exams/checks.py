@@ -68,6 +68,8 @@ def names(text: str, value: str) -> bool:
     >>> names("Legs? Two.", "two"), names("It is Cu.", "C"), names("It is a seahorse.", "horse")
     (True, False, False)
     """
+    if value.lower() not in text.lower():  # nearly always, and much faster than a pattern
+        return False
     flags = re.IGNORECASE if value.islower() else re.NOFLAG
     return bool(re.search(rf"(?<!\w){re.escape(value)}(?!\w)", text, flags))
 

@@ -76,7 +76,8 @@ def _inverse(world: World, facts: Sequence[Fact]) -> Exam:
     rng = rng_for(name, world.config.seed)
     items = []
     for fact, number in _drawn(name, world, facts, 4):
-        others = tuple(f.entity.name for f in facts if f.entity != fact.entity)
+        same = world.facts_where(kind=fact.entity.kind, relation=fact.relation.key)
+        others = tuple(other.entity.name for other in same if other != fact)
         for question in rng.sample(fact.relation.inverse_questions, number):
             items.append(_question(name, fill(question, "", fact.value), fact.entity.name, others, fact))
     about = "facts that were only ever stated forwards, asked backwards"
