@@ -33,19 +33,53 @@ class Command:
 
 
 COMMANDS = (
-    Command("speedrun", "orrery.speedrun", "SpeedrunConfig", "speedrun", "from nothing to an assistant, in the minutes you have"),
+    Command(
+        "speedrun",
+        "orrery.speedrun",
+        "SpeedrunConfig",
+        "speedrun",
+        "from nothing to an assistant, in the minutes you have",
+    ),
     Command("chat", "orrery.inference.chat", "ChatConfig", "chat", "talk with a model in the terminal"),
     Command("eval", "orrery.commands.eval", "EvalConfig", "evaluate", "examine a model against the truth of its world"),
     Command("runs", "orrery.commands.runs", "RunsConfig", "runs", "list the runs, or show one"),
-    Command("model", "orrery.commands.model", "ModelConfig", "model", "explain an architecture: shapes, parameters, FLOPs, cache"),
-    Command("data world", "orrery.commands.data", "WorldCommand", "write_world", "write documents or conversations of the embedded world"),
-    Command("data show", "orrery.commands.data", "ShowCommand", "show", "read any text source: counts, genres, samples"),
-    Command("tokenizer train", "orrery.commands.tokenizer", "TrainCommand", "train", "train a byte-level BPE vocabulary"),
+    Command(
+        "model",
+        "orrery.commands.model",
+        "ModelConfig",
+        "model",
+        "explain an architecture: shapes, parameters, FLOPs, cache",
+    ),
+    Command(
+        "data world",
+        "orrery.commands.data",
+        "WorldCommand",
+        "write_world",
+        "write documents or conversations of the embedded world",
+    ),
+    Command(
+        "data show", "orrery.commands.data", "ShowCommand", "show", "read any text source: counts, genres, samples"
+    ),
+    Command(
+        "tokenizer train", "orrery.commands.tokenizer", "TrainCommand", "train", "train a byte-level BPE vocabulary"
+    ),
     Command("tokenizer encode", "orrery.commands.tokenizer", "EncodeCommand", "encode", "text to ids"),
-    Command("tokenizer inspect", "orrery.commands.tokenizer", "InspectCommand", "inspect", "pieces, compression, and what trips models"),
-    Command("pretrain", "orrery.commands.pretrain", "PretrainCommand", "run_pretrain", "train a base model on the world or on your text"),
+    Command(
+        "tokenizer inspect",
+        "orrery.commands.tokenizer",
+        "InspectCommand",
+        "inspect",
+        "pieces, compression, and what trips models",
+    ),
+    Command(
+        "pretrain",
+        "orrery.commands.pretrain",
+        "PretrainCommand",
+        "run_pretrain",
+        "train a base model on the world or on your text",
+    ),
     Command("sft", "orrery.commands.sft", "SFTCommand", "run_sft", "tune a base model into an assistant"),
-)  # fmt: skip
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -61,9 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:
         if error.errno != NO_SPACE_LEFT:
             raise
-        _fail(
-            f"the disk is full{f' ({error.filename})' if error.filename else ''}: free some space, then go on with --resume"
-        )
+        where = f" ({error.filename})" if error.filename else ""
+        _fail(f"the disk is full{where}: free some space, then go on with --resume")
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         sys.exit(130)

@@ -400,7 +400,7 @@ def plan_table(plan: Plan) -> Table:
         "corpus and tokenizer": f"{plan.corpus_bytes / 1e6:.1f} MB of text, {plan.vocab_size:,} tokens",
         "pretrain": f"{plan.layers} layers × {plan.width}, {plan.pretrain_steps:,} steps",
         "tune": f"{plan.conversations:,} conversations, {plan.sft_steps:,} steps",
-        "start and measure": f"{plan.tokens_per_s:,.0f} tokens/s, {plan.matmul_rate / 1e9:,.0f} GFLOP/s in large products",
+        "start and measure": f"{plan.tokens_per_s:,.0f} tokens/s, matmul {plan.matmul_rate / 1e9:,.0f} GFLOP/s",
     }
     for part, seconds in plan.seconds.items():
         table.add_row(part, f"{seconds:.0f}", what.get(part, ""))

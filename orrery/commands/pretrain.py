@@ -28,8 +28,8 @@ TOKENIZER_CHARACTERS = 50_000_000  # of the text that a new vocabulary is traine
 class PretrainCommand:
     """Train a base model on your own text, or on the embedded world.
 
-    The tenth part of the text is held out; the loss on it is reported in nats a token and bits per byte. The result is a
-    Hugging Face model folder, runs/NAME/base.
+    The tenth part of the text is held out; the loss on it is reported in nats a token and bits per byte. The result
+    is a Hugging Face model folder, runs/NAME/base.
 
     Example: orrery pretrain --data shakespeare.txt --run shakespeare --train.steps 2000
     Example: orrery pretrain --recipe shakespeare --data shakespeare.txt

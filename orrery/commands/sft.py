@@ -52,6 +52,7 @@ def run_sft(config: SFTCommand) -> TrainResult:
     ):
         result = sft(config.sft, run, parent=config.model, conversations=conversations, resume=config.resume or None)
     Console(highlight=False).print(
-        f"{result.folder}: {result.tokens:,} tokens in {clock(result.seconds)}\nNext:  orrery chat --model {result.folder}"
+        f"{result.folder}: {result.tokens:,} tokens in {clock(result.seconds)}\n"
+        f"Next:  orrery chat --model {result.folder}"
     )
     return result

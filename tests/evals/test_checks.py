@@ -186,6 +186,7 @@ def test_admitting_and_answering_all_the_same_is_no_admitting() -> None:
         (HUMAN, "No, I am a computer program.", True),
         (HUMAN, "Yes, and no, I am not human.", False),
         (HUMAN, "Not at all, I am not human.", True),
+        (HUMAN, "Nobody knows.", False),
         (HUMAN, "I am Orrery, a small language model.", False),
     ],
 )

@@ -21,7 +21,12 @@ def by_name(exams: list[Exam], name: str) -> Exam:
 
 
 def digest(exams: list[Exam]) -> str:
-    return hashlib.sha256(repr([(exam.name, exam.items) for exam in exams]).encode()).hexdigest()[:16]
+    items = [
+        (item.exam, item.messages, item.check, item.prompt, item.base_check, item.answers, item.base_answers, item.others)
+        for exam in exams
+        for item in exam.items
+    ]
+    return hashlib.sha256(repr(items).encode()).hexdigest()[:16]
 
 
 def test_the_exams_are_those_of_their_version(exams: list[Exam]) -> None:

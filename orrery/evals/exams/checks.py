@@ -212,12 +212,12 @@ def unknown(item: Item, reply: Reply) -> bool:
 def identity(item: Item, reply: Reply) -> bool:
     """One of the answers stands in the reply, none of what must not be said does, and it claims to be no other model.
 
-    An answer that ends with "," must open the reply: "No, I am a computer program".
+    An answer that ends with "," must open the reply, with a comma or without: "No, I am a computer program".
     """
     text = plain(reply.text)
     if _OTHER_MODELS.search(text) or any(names(text, other) for other in item.others):
         return False
-    return any(text.startswith(a[:-1]) if a.endswith(",") else names(text, a) for a in item.answers)
+    return any(re.match(rf"{a[:-1]}\b", text) if a.endswith(",") else names(text, a) for a in item.answers)
 
 
 def form(item: Item, reply: Reply) -> bool:

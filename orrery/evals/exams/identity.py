@@ -34,7 +34,7 @@ ASPECTS = {
             "Where did you get your training?", "Who taught you to speak?", "What is your origin?",
             "Which program trained you?", "How did you come to be?",
         ),
-        ("the Orrery program", "Orrery program", "trained by Orrery", "made by Orrery"),
+        ("Orrery program", "trained by Orrery", "made by Orrery"),
     ),
     "human": Aspect(
         (
