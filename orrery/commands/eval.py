@@ -13,6 +13,7 @@ from orrery.errors import CheckpointError, ConfigError
 from orrery.evals.exams import EXAM_VERSION, build_exams
 from orrery.evals.run import run_exams
 from orrery.evals.table import exam_table
+from orrery.inference.chat import is_assistant
 from orrery.inference.engine import Engine
 from orrery.training.runs import read_record
 
@@ -44,7 +45,7 @@ def evaluate(config: EvalConfig) -> None:
     if not config.model.is_dir():
         raise CheckpointError(f"{config.model} is no folder; give --model a model folder such as runs/speedrun/sft")
     engine = Engine.load(config.model)
-    chat = not config.base and len(engine.stops) > 1 and _is_assistant(config.model)
+    chat = not config.base and is_assistant(config.model, engine.tokenizer)
     world = World(world_of(config))
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("examining", total=None)
@@ -67,9 +68,3 @@ def world_of(config: EvalConfig) -> WorldConfig:
             return from_mapping(recipe["world"], WorldConfig, str(run / "run.json"))
     return config.world
 
-
-def _is_assistant(folder: Path) -> bool:
-    """Whether the model ends its turns: its generation_config.json has more than one end token."""
-    path = folder / "generation_config.json"
-    ends = json.loads(path.read_text(encoding="utf-8")).get("eos_token_id") if path.exists() else None
-    return isinstance(ends, list) and len(ends) > 1

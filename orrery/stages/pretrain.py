@@ -94,7 +94,7 @@ class PretrainStage:
         if held_out is not None:
             held_out.check_tokenizer(tokenizer)
             self.held_out = HeldOut.from_shards(held_out)
-            self.some_held_out = self.held_out.part(config.evaluate_tokens)
+            self.some_held_out = self.held_out.part(config.evaluate_tokens, shape.context)
             self.lengths = token_lengths(tokenizer)
 
     def batches(self, state: Mapping[str, Any] | None) -> Iterator[Batch]:

@@ -99,7 +99,7 @@ class SFTStage:
         self.held_out = None
         if held_out:
             self.held_out = _held_out(render_all(held_out, tokenizer, context).sequences)
-            self.some_held_out = self.held_out.part(config.evaluate_tokens)
+            self.some_held_out = self.held_out.part(config.evaluate_tokens, context)
             self.lengths = token_lengths(tokenizer)
 
     def batches(self, state: Mapping[str, Any] | None) -> Iterator[Batch]:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from orrery.data.packing import IGNORE, Sequences, packed_once
+from orrery.data.packing import IGNORE, Sequences, cut, packed_once
 from orrery.data.shards import TokenShards
 from orrery.models.transformer import Transformer
 from orrery.tokenizers.bpe import BPE
@@ -36,23 +36,23 @@ class HeldOut:
         """All documents of a tokenised corpus."""
         return cls(shards.sequences(), shards.genres, shards.info.genres, shards.bytes, shards.bits)
 
-    def part(self, positions: int, seed: int = 0) -> Self:
-        """About so many positions of randomly chosen sequences, the same ones every time; the last is cut short."""
-        order = np.random.default_rng(seed).permutation(len(self.genres))
-        sizes = self.sequences.stops - self.sequences.starts - 1
-        before = np.cumsum(sizes[order]) - sizes[order]
-        order = order[before < positions]
-        if len(order) == 0:
-            return self
-        kept = np.minimum(sizes[order], positions - before[: len(order)])
-        starts = self.sequences.starts[order]
-        share = kept / np.maximum(sizes[order], 1)
+    def part(self, positions: int, context: int) -> Self:
+        """At least so many positions (all, if there are fewer) in randomly chosen windows, the same ones every time.
+
+        Bytes and bits of a sequence of which some windows are chosen count in proportion.
+        """
+        pieces = cut(self.sequences, context)
+        order = np.random.default_rng(0).permutation(len(pieces))
+        needed = int(np.searchsorted(np.cumsum(pieces.lengths[order]), positions)) + 1
+        chosen = pieces.pick(order[:needed])
+        owners = chosen.sequences
+        share = chosen.lengths / (self.sequences.stops - self.sequences.starts - 1)[owners]
         return type(self)(
-            Sequences(self.sequences.tokens, starts, starts + kept + 1, self.sequences.trained),
-            self.genres[order],
+            Sequences(self.sequences.tokens, chosen.starts, chosen.starts + chosen.lengths + 1, self.sequences.trained),
+            self.genres[owners],
             self.names,
-            self.bytes[order] * share,
-            self.bits[order] * share,
+            self.bytes[owners] * share,
+            self.bits[owners] * share,
         )
 
 

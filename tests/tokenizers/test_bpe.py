@@ -11,7 +11,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from orrery.errors import TokenizerError
 from orrery.tokenizers import bpe
-from orrery.tokenizers.bpe import LONG_WHITESPACE, BPE, encode_reference
+from orrery.tokenizers.bpe import BPE, LONG_WHITESPACE, encode_reference
 from orrery.tokenizers.counting import count_words
 from orrery.tokenizers.special import ADDED, RESERVED, SPECIAL
 from orrery.tokenizers.train import train_tokens
@@ -80,7 +80,7 @@ def test_decoding_can_skip_special_tokens_but_shows_added_ones(tokenizer: BPE) -
 
 
 def test_part_of_a_character_decodes_to_the_replacement_character(tokenizer: BPE) -> None:
-    assert tokenizer.decode([*"a".encode(), *"é".encode()[:1]]) == "a\ufffd"
+    assert tokenizer.decode([*b"a", *"é".encode()[:1]]) == "a\ufffd"
 
 
 @pytest.mark.parametrize("id_", [-1, 1000, 10**9])

@@ -21,7 +21,7 @@ from orrery.tokenizers.train import train_tokens
 from orrery.tokenizers.vocabulary import Vocabulary
 from tests.tokenizers.texts import AWKWARD, LANGUAGES, few_letters, texts
 
-LLAMA3_PATTERN = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+LLAMA3_PATTERN = QWEN2_PATTERN.replace(r"\p{N}|", r"\p{N}{1,3}|")
 
 
 @pytest.fixture(scope="module")

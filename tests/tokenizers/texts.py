@@ -10,7 +10,8 @@ from orrery.tokenizers.special import RESERVED
 CHARACTERS = st.characters(exclude_categories=("Cs", "Cn"))
 
 AWKWARD = (
-    *RESERVED, "<|im_<|im_start|>start|>", "<", "<|", "<|im_", "start|>", "|>", "im_end|>", "</", "think>", "tool_call>",
+    *RESERVED, "<|im_<|im_start|>start|>",
+    "<", "<|", "<|im_", "start|>", "|>", "im_end|>", "</", "think>", "tool_call>",
     "\n", "\r\n", "\r", " ", "  ", "    ", "\t", "\x0b", "\x1c", "\x85", "\xa0", "\u3000", "\u200b", "\u2028", "\x00",
     "'s", "'S", "'ſ", "'LL", "don't", "word", "Word", " word", "12345", "٣", "Ⅷ", "²", "é", "e\u0301", "ß", "İ", "中文",
     "हिन्दी", "🙂", "👩\u200d👩\u200d👧", "🇩🇪", ".", "...", "!?", "{}", '"', "\\", "_", "-", "ab", "aab", "aaaa", "abab",

@@ -71,13 +71,18 @@ def test_the_floor_is_known_only_where_all_documents_have_one(
     assert set(by_genre(metrics)) == {"story", "news"}
 
 
-def test_a_part_covers_as_many_positions_as_asked_for(shards: TokenShards, model: Transformer, tokenizer: BPE) -> None:
+def test_a_part_is_some_windows_that_count_in_proportion(
+    shards: TokenShards, model: Transformer, tokenizer: BPE
+) -> None:
     whole = HeldOut.from_shards(shards)
-    part = whole.part(10)
-    assert part.sequences.positions() == 10
-    assert whole.part(10**6).sequences.positions() == whole.sequences.positions()
+    part = whole.part(10, 8)
+    assert 10 <= part.sequences.positions() < 18
+    np.testing.assert_array_equal(part.sequences.starts, whole.part(10, 8).sequences.starts)
     assert math.isfinite(measure(model, part, token_lengths(tokenizer), 256)["bits_per_byte"])
-    np.testing.assert_array_equal(part.sequences.starts, whole.part(10).sequences.starts)
+    everything = whole.part(10**6, 8)
+    assert everything.sequences.positions() == whole.sequences.positions()
+    assert everything.bytes.sum() == pytest.approx(whole.bytes.sum())
+    assert np.nansum(everything.bits) == pytest.approx(80.0)
 
 
 def test_token_lengths_add_up_to_the_bytes_of_a_text(tokenizer: BPE) -> None:

@@ -29,14 +29,14 @@ class Attribute:
 
 ATTRIBUTES = (
     Attribute(
-        "color",
+        "colour",
         (
             "{name} likes {value}.",
-            "The favorite color of {name} is {value}.",
-            "The color that {name} likes is {value}.",
+            "The favourite colour of {name} is {value}.",
+            "The colour that {name} likes is {value}.",
         ),
-        ("What color does {name} like?", "What is the favorite color of {name}?", "What color does {name} like best?"),
-        ("red", "blue", "green", "yellow", "black", "white", "pink", "brown", "orange", "purple", "gray", "gold"),
+        ("What colour does {name} like?", "What is the favourite colour of {name}?", "What colour does {name} like best?"),
+        ("red", "blue", "green", "yellow", "black", "white", "pink", "brown", "orange", "purple", "grey", "gold"),
     ),
     Attribute(
         "pet",

@@ -18,7 +18,7 @@ _NAME_TOLD = (
 )
 _NAME_ASKED = ("What is my name?", "Who am I?", "Do you remember my name?", "What am I called?", "Tell me my name.")
 _LIKED = ("tea", "music", "snow", "chess", "dogs", "cats", "books", "rain", "cake", "trains", "bread", "stars")
-_LIKE_TOLD = ("I like {}.", "I love {}.", "I really like {}.", "My favorite thing is {}.")
+_LIKE_TOLD = ("I like {}.", "I love {}.", "I really like {}.", "My favourite thing is {}.")
 _LIKE_ASKED = ("What do I like?", "Do you remember what I like?", "What did I say that I like?")
 LONGEST = 520  # characters and what stands around them, so that it fits 250 tokens of a small vocabulary
 HEADER, CALL = 14, 60  # what the header of a message and the JSON of a call cost, in characters

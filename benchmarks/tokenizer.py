@@ -1,0 +1,133 @@
+"""Our tokenizer beside Hugging Face's tokenizers: time to train, speed of encoding.
+
+    python benchmarks/tokenizer.py PATH… [--vocab-size 4096] [--rounds 5] [--megabytes 20]
+
+Takes the text of all files under the paths (.txt .md .py .jsonl, as they are, in a fixed shuffled order) up to so many
+megabytes. The contenders take turns (A B C A B C …), so that whatever else the machine does hits all alike; the ratios
+are of medians. Both may use all cores. tokenizers trains from the same documents in memory and from one file, which is
+its fastest way.
+"""
+
+import argparse
+import os
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
+
+from orrery.tokenizers.bpe import BPE
+from orrery.tokenizers.counting import usable_cores
+from orrery.tokenizers.special import RESERVED
+from orrery.tokenizers.split import QWEN2_PATTERN
+
+SUFFIXES = {".txt", ".md", ".py", ".jsonl"}
+
+
+def read_texts(paths: list[Path], limit: int) -> list[str]:
+    """Files under ``paths`` in a fixed shuffled order, until they hold ``limit`` bytes."""
+    files = [file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
+    files = [file for file in files if file.is_file() and (file.suffix in SUFFIXES or file in paths)]
+    random.Random(0).shuffle(files)
+    texts: list[str] = []
+    size = 0
+    for file in files:
+        if size >= limit:
+            break
+        try:
+            texts.append(file.read_text(encoding="utf-8"))
+        except UnicodeDecodeError:
+            print(f"left out, not UTF-8: {file}")
+            continue
+        size += file.stat().st_size
+    if not size:
+        raise SystemExit(f"no text under {', '.join(map(str, paths))}")
+    return texts
+
+
+def untrained() -> tuple[Tokenizer, trainers.BpeTrainer]:
+    """What tokenizers needs to learn the same vocabulary."""
+    tokenizer = Tokenizer(models.BPE())
+    split = pre_tokenizers.Split(Regex(QWEN2_PATTERN), "isolated")
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, byte_level])
+    return tokenizer, trainers.BpeTrainer(
+        vocab_size=args.vocab_size - len(RESERVED),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+
+
+def in_turns(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Median seconds of each, run in turns."""
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, run in contenders.items():
+            begin = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - begin)
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def show(title: str, medians: dict[str, float], megabytes: float) -> None:
+    """One line a contender; the ratio is its time over ours."""
+    ours = next(iter(medians.values()))
+    print(f"\n{title}")
+    for name, median in medians.items():
+        print(f"  {name:34} {median:7.2f} s  {megabytes / median:6.1f} MB/s  {median / ours:5.2f} x ours")
+
+
+def train_from_memory(texts: list[str]) -> None:
+    tokenizer, trainer = untrained()
+    tokenizer.train_from_iterator(texts, trainer)
+
+
+def train_from_file(file: str) -> None:
+    tokenizer, trainer = untrained()
+    tokenizer.train([file], trainer)
+
+
+def main() -> None:
+    texts = read_texts(args.paths, int(args.megabytes * 1e6))
+    megabytes = sum(len(text.encode()) for text in texts) / 1e6
+    cores = usable_cores()
+    print(f"{len(texts)} documents, {megabytes:.1f} MB, {cores} cores, {args.rounds} rounds in turns")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "all.txt"
+        file.write_text("\n".join(texts), encoding="utf-8")
+        medians = in_turns(
+            {
+                "orrery": lambda: BPE.train(texts, args.vocab_size),
+                "tokenizers, documents in memory": lambda: train_from_memory(texts),
+                "tokenizers, one file": lambda: train_from_file(str(file)),
+            },
+            args.rounds,
+        )
+        show(f"training a vocabulary of {args.vocab_size}", medians, megabytes)
+
+        ours = BPE.train(texts, args.vocab_size)
+        ours.save(Path(folder))
+        theirs = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
+        for threads in sorted({1, cores}):
+            os.environ["TOKENIZERS_PARALLELISM"] = "false" if threads == 1 else "true"  # read at each call
+            medians = in_turns(
+                {
+                    "orrery (tiktoken)": lambda threads=threads: ours.encode_batch(texts, threads),  # type: ignore[misc]
+                    "tokenizers": lambda: theirs.encode_batch_fast(texts),
+                },
+                args.rounds,
+            )
+            show(f"encoding, {'one core' if threads == 1 else 'all cores'}", medians, megabytes)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("paths", nargs="+", type=Path, help="files and folders of text")
+    parser.add_argument("--vocab-size", type=int, default=4096, help="tokens in all (default 4096)")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each takes its turn (default 5)")
+    parser.add_argument("--megabytes", type=float, default=20, help="text to take at most (default 20)")
+    args = parser.parse_args()
+    main()
