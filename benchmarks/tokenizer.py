@@ -2,10 +2,10 @@
 
     python benchmarks/tokenizer.py PATH… [--vocab-size 4096] [--rounds 5] [--megabytes 20]
 
-Takes the text of all files under the paths (.txt .md .py .jsonl, as they are, in a fixed shuffled order) up to so many
-megabytes. The contenders take turns (A B C A B C …), so that whatever else the machine does hits all alike; the ratios
-are of medians. Both may use all cores. tokenizers trains from the same documents in memory and from one file, which is
-its fastest way.
+Takes the text of all files under the paths (.txt .md .py .jsonl, as they are; one path after the other, the files of a
+folder in a fixed shuffled order) up to so many megabytes. The contenders take turns (A B C A B C …), so that whatever
+else the machine does hits all alike; the ratios are of medians. Both may use all cores. tokenizers trains from the same
+documents in memory and from one file, which is its fastest way.
 """
 
 import argparse
@@ -28,10 +28,12 @@ SUFFIXES = {".txt", ".md", ".py", ".jsonl"}
 
 
 def read_texts(paths: list[Path], limit: int) -> list[str]:
-    """Files under ``paths`` in a fixed shuffled order, until they hold ``limit`` bytes."""
-    files = [file for path in paths for file in (sorted(path.rglob("*")) if path.is_dir() else [path])]
-    files = [file for file in files if file.is_file() and (file.suffix in SUFFIXES or file in paths)]
-    random.Random(0).shuffle(files)
+    """Texts of the files under ``paths``, until they hold ``limit`` bytes."""
+    files: list[Path] = []
+    for path in paths:
+        found = [file for file in sorted(path.rglob("*")) if file.is_file() and file.suffix in SUFFIXES]
+        random.Random(0).shuffle(found)
+        files += found if path.is_dir() else [path]
     texts: list[str] = []
     size = 0
     for file in files:

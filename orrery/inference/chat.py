@@ -121,9 +121,8 @@ def chat_terminal(
     """Read, answer, remember, until Ctrl-D. `read(prompt)` returns a line, and raises EOFError to leave."""
     console = console or Console(highlight=False)
     session = Session(engine, _sampling(config, assistant), console, config.system)
-    console.print(
-        f"[bold]{escape(str(config.model))}[/]  {engine.model.num_parameters():,} parameters   [dim]/help lists commands[/]"
-    )
+    size = f"{engine.model.num_parameters():,} parameters"
+    console.print(f"[bold]{escape(str(config.model))}[/]  {size}   [dim]/help lists commands[/]")
     if not assistant:
         console.print(BASE_MODEL)
     while True:

@@ -29,7 +29,7 @@ from orrery.tokenizers.vocabulary import Vocabulary
 # tiktoken's pattern engine panics at about a million white-space characters in a row; Python's does not.
 LONG_WHITESPACE = 100_000
 _LONG_WHITESPACE = regex.compile(rf"\s{{{LONG_WHITESPACE}}}")
-_SHARE = 64  # texts that a thread encodes before it takes more
+_SHARE = 16  # texts that a thread encodes before it takes more
 
 
 class BPE:

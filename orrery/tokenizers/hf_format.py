@@ -16,7 +16,7 @@ import regex
 
 from orrery.errors import TokenizerError
 from orrery.files import write_atomically
-from orrery.tokenizers.special import END_OF_TEXT, PAD, RESERVED
+from orrery.tokenizers.special import ADDED, END_OF_TEXT, IM_END, IM_START, PAD
 from orrery.tokenizers.split import GPT2_PATTERN
 from orrery.tokenizers.template import CHAT_TEMPLATE
 from orrery.tokenizers.vocabulary import Vocabulary
@@ -228,7 +228,7 @@ def _config(vocabulary: Vocabulary) -> dict[str, Any]:
         "unk_token": None,
         "clean_up_tokenization_spaces": False,
         "model_max_length": sys.maxsize,
-        "chat_template": CHAT_TEMPLATE if set(RESERVED) <= set(reserved) else None,
+        "chat_template": CHAT_TEMPLATE if {IM_START, IM_END, *ADDED} <= set(reserved) else None,
     }
 
 

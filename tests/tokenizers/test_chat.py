@@ -42,17 +42,19 @@ def trained_text(tokenizer: BPE, rendered: Rendered) -> list[str]:
     return [tokenizer.decode([id_ for id_, _ in stretch]) for trained, stretch in stretches if trained]
 
 
-@settings(deadline=None, max_examples=500)
-@given(messages=conversations, add_generation_prompt=st.booleans(), tools=st.one_of(st.none(), tools))
-def test_transformers_renders_the_same_ids_and_mask(
-    tokenizer: BPE,
-    theirs: PreTrainedTokenizerFast,
-    messages: list[Message],
-    add_generation_prompt: bool,
-    tools: list[dict[str, Any]] | None,
+def check_against_transformers(
+    tokenizer: BPE, theirs: PreTrainedTokenizerFast, messages: list[Message], **options: Any
 ) -> None:
-    options: dict[str, Any] = {"add_generation_prompt": add_generation_prompt, "tools": tools}
     assert render(messages, tokenizer, **options) == rendered_by_transformers(theirs, messages, **options)
+
+
+any_conversation = given(messages=conversations, add_generation_prompt=st.booleans(), tools=st.one_of(st.none(), tools))
+test_transformers_renders_the_same_ids_and_mask = settings(deadline=None, max_examples=300)(
+    any_conversation(check_against_transformers)
+)
+test_transformers_renders_the_same_ids_and_mask_thousands_of_times = pytest.mark.slow(
+    settings(deadline=None, max_examples=5000)(any_conversation(check_against_transformers))
+)
 
 
 def test_the_layout_is_that_of_the_documentation(tokenizer: BPE) -> None:
@@ -97,7 +99,7 @@ def test_trained_on_is_what_the_assistant_writes_with_its_end(tokenizer: BPE) ->
     ]
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(messages=conversations)
 def test_a_prompt_is_the_beginning_of_what_is_trained_on(tokenizer: BPE, messages: list[Message]) -> None:
     """Else the model would be asked to go on from something that it has never seen."""
@@ -108,7 +110,7 @@ def test_a_prompt_is_the_beginning_of_what_is_trained_on(tokenizer: BPE, message
     assert not whole.mask[-1]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(messages=conversations, tools=st.one_of(st.none(), tools))
 def test_no_content_can_open_or_close_a_turn(
     tokenizer: BPE, messages: list[Message], tools: list[dict[str, Any]] | None
