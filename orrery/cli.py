@@ -97,8 +97,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         where = f" ({error.filename})" if error.filename else ""
         _fail(f"the disk is full{where}: free some space, then go on with --resume")
-    except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
+    except KeyboardInterrupt as stopped:  # training says how to go on
+        print(f"\norrery: {stopped or 'interrupted'}", file=sys.stderr)
         sys.exit(130)
 
 

@@ -185,12 +185,13 @@ class _Speedrun:
 
     def go(self) -> Report:
         """All parts in order."""
-        plan = self.plan()
-        tokenizer, data, held_out = self.corpus(plan)
-        base = self.base(plan, tokenizer, data, held_out)
-        self.keep_time()
-        assistant = self.assistant(plan, base.result.folder)
-        self.keep_time()
+        try:
+            plan = self.plan()
+            tokenizer, data, held_out = self.corpus(plan)
+            base = self.base(plan, tokenizer, data, held_out)
+            assistant = self.assistant(plan, base.result.folder)
+        finally:
+            self.keep_time()  # a resumed run goes on counting from here
         report = self.report(plan, {"base": base, "sft": assistant})
         self.say_what_next(report)
         return report

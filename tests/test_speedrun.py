@@ -41,7 +41,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     cwd = tmp_path_factory.mktemp("speedrun")
     process = subprocess.Popen([*ORRERY, "speedrun", *TINY], cwd=cwd, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 200
-    while not list((cwd / "runs" / "speedrun" / "checkpoints").glob("base-*/config.json")):
+    while not list((cwd / "runs" / "speedrun" / "checkpoints").glob("base/step-*/config.json")):
         assert process.poll() is None and time.monotonic() < deadline, "no checkpoint came"
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)

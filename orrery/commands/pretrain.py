@@ -14,8 +14,9 @@ from orrery.data.sources import hold_out, read_documents
 from orrery.data.world.corpus import corpus
 from orrery.data.world.world import WorldConfig
 from orrery.errors import ConfigError
-from orrery.stages.pretrain import ModelShape, PretrainConfig, pretrain
+from orrery.stages.pretrain import ModelShape, PretrainConfig, PretrainStage, pretrain
 from orrery.tokenizers.bpe import BPE
+from orrery.training.checkpoint import find_start
 from orrery.training.loop import TrainResult
 from orrery.training.progress import clock, show_progress
 from orrery.training.runs import RUNS, Run
@@ -71,6 +72,7 @@ def run_pretrain(config: PretrainCommand) -> TrainResult:
         Run.open(config.run, recipe=as_mapping(config), seed=config.seed, root=config.root) as run,
         show_progress(run.events, console),
     ):
+        find_start(run.folder, PretrainStage.name, config.resume or None)  # refuses before anything is written over
         tokenizer, data, held_out = tokenise(config, run.folder / "data", console)
         settings = PretrainConfig(config.shape, config.train, config.seed)
         result = pretrain(

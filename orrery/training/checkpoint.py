@@ -138,7 +138,7 @@ def prune(run: Path, stage: str, keep: int, newest: int | None = None) -> None:
             if _step(path) > newest:
                 remove_folder(path)
         saved = checkpoints(run, stage)
-    for path in saved[: len(saved) - keep]:
+    for path in saved[: max(0, len(saved) - keep)]:
         remove_folder(path)
     folder = run / "checkpoints" / stage
     if folder.exists():

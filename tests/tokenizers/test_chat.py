@@ -42,19 +42,24 @@ def trained_text(tokenizer: BPE, rendered: Rendered) -> list[str]:
     return [tokenizer.decode([id_ for id_, _ in stretch]) for trained, stretch in stretches if trained]
 
 
-def check_against_transformers(
-    tokenizer: BPE, theirs: PreTrainedTokenizerFast, messages: list[Message], **options: Any
+options = st.fixed_dictionaries({"add_generation_prompt": st.booleans(), "tools": st.one_of(st.none(), tools)})
+
+
+@settings(deadline=None, max_examples=300)
+@given(messages=conversations, options=options)
+def test_transformers_renders_the_same_ids_and_mask(
+    tokenizer: BPE, theirs: PreTrainedTokenizerFast, messages: list[Message], options: dict[str, Any]
 ) -> None:
     assert render(messages, tokenizer, **options) == rendered_by_transformers(theirs, messages, **options)
 
 
-any_conversation = given(messages=conversations, add_generation_prompt=st.booleans(), tools=st.one_of(st.none(), tools))
-test_transformers_renders_the_same_ids_and_mask = settings(deadline=None, max_examples=300)(
-    any_conversation(check_against_transformers)
-)
-test_transformers_renders_the_same_ids_and_mask_thousands_of_times = pytest.mark.slow(
-    settings(deadline=None, max_examples=5000)(any_conversation(check_against_transformers))
-)
+@pytest.mark.slow
+@settings(deadline=None, max_examples=5000)
+@given(messages=conversations, options=options)
+def test_transformers_renders_the_same_ids_and_mask_thousands_of_times(
+    tokenizer: BPE, theirs: PreTrainedTokenizerFast, messages: list[Message], options: dict[str, Any]
+) -> None:
+    assert render(messages, tokenizer, **options) == rendered_by_transformers(theirs, messages, **options)
 
 
 def test_the_layout_is_that_of_the_documentation(tokenizer: BPE) -> None:

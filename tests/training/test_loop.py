@@ -120,6 +120,15 @@ def test_resume_auto_takes_the_newest_whole_checkpoint(tmp_path: Path) -> None:
     assert starts == [-1, 12]
 
 
+@pytest.mark.parametrize("keep", [1, 2, 5])
+def test_so_many_checkpoints_are_kept(tmp_path: Path, keep: int) -> None:
+    config = toy_config(24, keep_checkpoints=keep)
+    with pytest.raises(ZeroDivisionError):
+        run_toy(tmp_path, config, StopsAfter(config, 17))
+    names = [path.name for path in checkpoint.checkpoints(tmp_path / "toy", "toy")]
+    assert names == [f"step-{step:06d}" for step in (4, 8, 12, 16)][-keep:]
+
+
 def test_an_explicit_checkpoint_is_taken_even_if_older(tmp_path: Path) -> None:
     config = toy_config(24)
     with pytest.raises(ZeroDivisionError):
