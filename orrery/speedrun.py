@@ -9,7 +9,7 @@ or, inside training, continued from the newest checkpoint.
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -21,11 +21,8 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from orrery.config import as_mapping, from_mapping
-from orrery.data.documents import Document
-from orrery.data.shards import TokenShards
-from orrery.data.sources import hold_out, read_documents
-from orrery.data.world.clean import Cleaner
-from orrery.data.world.corpus import corpus, talk
+from orrery.data.prepare import Prepared, prepare_own, prepare_world, read_back
+from orrery.data.world.corpus import talk
 from orrery.data.world.world import World, WorldConfig
 from orrery.errors import ConfigError, RunError
 from orrery.evals.exams import EXAM_VERSION, build_exams
@@ -38,10 +35,10 @@ from orrery.inference.sampling import Sampling
 from orrery.plan import Plan, fit, shape_of
 from orrery.stages.pretrain import PretrainConfig, pretrain
 from orrery.stages.sft import SFTConfig, sft
-from orrery.tokenizers.bpe import BPE
 from orrery.tokenizers.chat import Message
 from orrery.training.events import read_events
 from orrery.training.held_out import by_genre
+from orrery.training.interrupt import TrainingInterrupted
 from orrery.training.loop import TrainResult
 from orrery.training.machine import peak_memory_mb
 from orrery.training.optim import OptimizerConfig
@@ -50,12 +47,9 @@ from orrery.training.runs import RUNS, Run
 from orrery.training.schedule import ScheduleConfig
 from orrery.training.stage import TrainConfig
 
-TOKENIZER_SAMPLE = 4_000_000  # characters of documents that the tokenizer is trained on
-TALK_SAMPLE = 6_000  # conversations that it is trained on as well
-HELD_OUT_BYTES = 300_000  # of the world, for the loss in bits per byte
+TALK_SAMPLE = 6_000  # conversations that the tokenizer is trained on, besides documents
 HELD_OUT_TALK = 200
 CONVERSATION_TOKENS = 60.0  # mean length; only the plan's number of conversations depends on it
-CORES = 2  # processes that write the corpus
 
 
 @dataclass(frozen=True)
@@ -120,6 +114,7 @@ def speedrun(config: SpeedrunConfig) -> Report:
     """Do all of it; see the module's docstring. Returns the report that was written.
 
     Raises:
+        TrainingInterrupted: Ctrl-C, SIGTERM or `control.jsonl` stopped it; the message says how to go on.
         ConfigError: minutes that are not positive or too few, sizes that do not fit.
         DataError: text of one's own that cannot be read or is too little.
         RunError: the run exists (and `resume` is not set), is in use, or the disk is full.
@@ -138,7 +133,12 @@ def speedrun(config: SpeedrunConfig) -> Report:
     with ExitStack() as stack:
         run = stack.enter_context(Run.open(name, recipe=as_mapping(config), seed=config.seed, root=config.root))
         stack.enter_context(show_progress(run.events, console))
-        return _Speedrun(config, run, console, began).go()
+        try:
+            return _Speedrun(config, run, console, began).go()
+        except KeyboardInterrupt as stopped:
+            where = "" if config.root == RUNS else f" --root {config.root}"
+            message = f"stopped; go on with: orrery speedrun --resume --run {name}{where}"
+            raise TrainingInterrupted(message) from stopped
 
 
 def choose_name(config: SpeedrunConfig) -> str:
@@ -187,8 +187,7 @@ class _Speedrun:
         """All parts in order."""
         try:
             plan = self.plan()
-            tokenizer, data, held_out = self.corpus(plan)
-            base = self.base(plan, tokenizer, data, held_out)
+            base = self.base(plan, self.corpus(plan))
             assistant = self.assistant(plan, base.result.folder)
         finally:
             self.keep_time()  # a resumed run goes on counting from here
@@ -219,56 +218,37 @@ class _Speedrun:
         self.console.print(plan_table(plan))
         return plan
 
-    def corpus(self, plan: Plan) -> tuple[BPE, TokenShards, TokenShards]:
+    def corpus(self, plan: Plan) -> Prepared:
         """Text, vocabulary, tokens."""
-        folder = self.run.folder / "data"
-        if (folder / "tokens" / "shards.json").exists() and (folder / "held_out" / "shards.json").exists():
-            return (
-                BPE.load(folder / "tokenizer"),
-                TokenShards.open(folder / "tokens"),
-                TokenShards.open(folder / "held_out"),
-            )
-        start = time.perf_counter()
+        config, folder, start = self.config, self.run.folder / "data", time.perf_counter()
+        found = read_back(folder)
+        if found is not None:
+            return found
+        spoken = talk(config.world, TALK_SAMPLE, config.conversations or None)
         if self.own_text:
-            documents, tail = hold_out(read_documents(self.config.data))
-            cleaner = None
-            kept: Iterable[Document] = list(documents)
-            sample = _first_characters(kept, TOKENIZER_SAMPLE)
+            made = prepare_own(folder, config.data, spoken, plan.vocab_size)
         else:
-            cleaner = Cleaner()
-            made = corpus(self.config.world, plan.corpus_bytes, self.config.documents or None, workers=CORES)
-            kept = list(cleaner.clean(made))
-            sample = _first_characters(kept, TOKENIZER_SAMPLE)
-            tail = list(
-                Cleaner().clean(
-                    corpus(self.config.world, HELD_OUT_BYTES, self.config.documents or None, "validation", 1)
-                )
-            )
-        if cleaner is not None:
-            self.status("corpus", removed=dict(cleaner.report.removed), kept=cleaner.report.kept)
-        spoken = [
-            _as_text(messages) for messages in talk(self.config.world, TALK_SAMPLE, self.config.conversations or None)
-        ]
-        tokenizer = BPE.train([*(document.text for document in sample), *spoken], plan.vocab_size)
-        tokenizer.save(folder / "tokenizer")
-        data = TokenShards.write(folder / "tokens", kept, tokenizer)
-        held_out = TokenShards.write(folder / "held_out", tail, tokenizer)
-        self.status("corpus", seconds=time.perf_counter() - start, bytes=data.info.bytes,
-                    tokens=data.info.tokens, genres=data.summary())  # fmt: skip
+            genres = config.documents or None
+            made = prepare_world(folder, config.world, plan.corpus_bytes, genres, spoken, plan.vocab_size)
+        info, seconds = made.data.info, time.perf_counter() - start
+        self.status("corpus", seconds=seconds, bytes=info.bytes, tokens=info.tokens, removed=made.removed,
+                    genres=made.data.summary())  # fmt: skip
+        removed = f", {sum(made.removed.values()):,} removed as junk" if made.removed else ""
         self.console.print(
-            f"[bold]corpus[/] {data.info.documents:,} documents, {data.info.bytes / 1e6:.1f} MB, "
-            f"{data.info.bytes / data.info.tokens:.2f} bytes a token, in {clock(time.perf_counter() - start)}"
+            f"[bold]corpus[/] {info.documents:,} documents, {info.bytes / 1e6:.1f} MB, "
+            f"{info.bytes / info.tokens:.2f} bytes a token{removed}, in {clock(seconds)}"
         )
-        return tokenizer, data, held_out
+        return made
 
-    def base(self, plan: Plan, tokenizer: BPE, data: TokenShards, held_out: TokenShards) -> Part:
+    def base(self, plan: Plan, text: Prepared) -> Part:
         """Pretrain, then examine by completion."""
         steps = plan.pretrain_steps
-        train = replace(
-            self.config.pretrain, steps=steps, evaluate_every=max(1, steps // 8), sample_every=max(1, steps // 4)
-        )
+        train = replace(self.config.pretrain, steps=steps, evaluate_every=steps // 8, sample_every=steps // 4)
         settings = PretrainConfig(shape_of(plan.width, plan.layers, self.config.context), train, self.config.seed)
-        result = pretrain(settings, self.run, data=data, held_out=held_out, tokenizer=tokenizer, resume="auto")
+        result = pretrain(
+            settings, self.run, data=text.data, held_out=text.held_out, tokenizer=text.tokenizer, resume="auto"
+        )
+        _finished(result)
         return Part(result, self.examine("base", result.folder, chat=False))
 
     def assistant(self, plan: Plan, base: Path) -> Part:
@@ -277,9 +257,7 @@ class _Speedrun:
         made = talk(self.config.world, plan.conversations + HELD_OUT_TALK, self.config.conversations or None)
         self.status("conversations", seconds=time.perf_counter() - start, count=len(made))
         steps = plan.sft_steps
-        train = replace(
-            self.config.sft, steps=steps, evaluate_every=max(1, steps // 4), sample_every=max(1, steps // 3)
-        )
+        train = replace(self.config.sft, steps=steps, evaluate_every=steps // 4, sample_every=steps // 3)
         settings = SFTConfig(train, seed=self.config.seed)
         result = sft(
             settings,
@@ -289,6 +267,7 @@ class _Speedrun:
             held_out=made[:HELD_OUT_TALK],
             resume="auto",
         )
+        _finished(result)
         return Part(result, self.examine("sft", result.folder, chat=True))
 
     def examine(self, stage: str, folder: Path, chat: bool) -> list[Score]:
@@ -419,24 +398,7 @@ def conversation_line(message: Mapping[str, Any]) -> str:
     return f"{message['role']:>9}  {calls}" + (f"[{colour}]{text}[/]" if colour else text)
 
 
-def _first_characters(documents: Iterable[Document], characters: int) -> Iterator[Document]:
-    """The first documents, until they have so many characters; a document longer than that is cut."""
-    for document in documents:
-        if characters <= 0:
-            return
-        yield replace(document, text=document.text[:characters])
-        characters -= len(document.text)
-
-
-def _as_text(messages: Sequence[Message]) -> str:
-    """What a conversation says as plain text, tool calls as JSON: so that their pieces become tokens too."""
-    lines = []
-    for message in messages:
-        lines.append(f"{message['role']}\n{message.get('content') or ''}")
-        lines += [
-            json.dumps(
-                {"name": call["function"]["name"], "arguments": call["function"]["arguments"]}, ensure_ascii=False
-            )
-            for call in message.get("tool_calls", ())
-        ]
-    return "\n".join(lines)
+def _finished(result: TrainResult) -> None:
+    """Stop the speedrun where a stage was told to stop through ``control.jsonl``."""
+    if not result.finished:
+        raise TrainingInterrupted

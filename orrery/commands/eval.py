@@ -67,4 +67,3 @@ def world_of(config: EvalConfig) -> WorldConfig:
         if "world" in recipe:
             return from_mapping(recipe["world"], WorldConfig, str(run / "run.json"))
     return config.world
-

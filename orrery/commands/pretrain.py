@@ -9,6 +9,7 @@ from rich.console import Console
 
 from orrery.config import as_mapping
 from orrery.data.documents import Document
+from orrery.data.prepare import HELD_OUT_BYTES, first_characters
 from orrery.data.shards import TokenShards
 from orrery.data.sources import hold_out, read_documents
 from orrery.data.world.corpus import corpus
@@ -101,7 +102,7 @@ def tokenise(config: PretrainCommand, folder: Path, console: Console) -> tuple[B
         tokenizer = BPE.load(config.tokenizer)
     else:
         console.print("[dim]training a vocabulary …[/]")
-        tokenizer = BPE.train(_characters(read(config)[0], TOKENIZER_CHARACTERS), config.vocab_size)
+        tokenizer = BPE.train(first_characters(read(config)[0], TOKENIZER_CHARACTERS), config.vocab_size)
     tokenizer.save(folder / "tokenizer")
     console.print("[dim]tokenising …[/]")
     documents, held_out_documents = read(config)
@@ -116,13 +117,5 @@ def read(config: PretrainCommand) -> tuple[Iterator[Document], list[Document]]:
     if config.data:
         return hold_out(read_documents(config.data))
     size = int(config.world_megabytes * 1e6)
-    held_out = list(corpus(config.world, min(size // 10 + 1, 300_000), split="validation", workers=1))
+    held_out = list(corpus(config.world, min(size // 10 + 1, HELD_OUT_BYTES), split="validation", workers=1))
     return corpus(config.world, size), held_out
-
-
-def _characters(documents: Iterator[Document], characters: int) -> Iterator[str]:
-    for document in documents:
-        yield document.text[:characters]
-        characters -= len(document.text)
-        if characters <= 0:
-            return

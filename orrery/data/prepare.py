@@ -1,0 +1,101 @@
+"""Text, vocabulary and tokens of a run, made together and read back when they are there.
+
+FOLDER/tokenizer   tokenizer.json
+FOLDER/tokens      what is trained on
+FOLDER/held_out    what losses are measured on; made last, so that its presence says that all is whole
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orrery.data.documents import Document
+from orrery.data.shards import TokenShards
+from orrery.data.sources import hold_out, read_documents
+from orrery.data.world.clean import Cleaner
+from orrery.data.world.corpus import corpus
+from orrery.data.world.world import WorldConfig
+from orrery.tokenizers.bpe import BPE
+from orrery.tokenizers.chat import Message
+
+TOKENIZER_SAMPLE = 4_000_000  # characters of documents that the tokenizer is trained on
+HELD_OUT_BYTES = 300_000  # of the world
+CORES = 2  # processes that write the world
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What is trained on, and what cleaning removed, by reason (of a corpus that was just made)."""
+
+    tokenizer: BPE
+    data: TokenShards
+    held_out: TokenShards
+    removed: Mapping[str, int] = field(default_factory=dict)
+
+
+def read_back(folder: Path) -> Prepared | None:
+    """What an earlier process prepared; None when it did not come to an end."""
+    if not (folder / "held_out" / "shards.json").exists():
+        return None
+    return Prepared(
+        BPE.load(folder / "tokenizer"), TokenShards.open(folder / "tokens"), TokenShards.open(folder / "held_out")
+    )
+
+
+def prepare_world(
+    folder: Path,
+    world: WorldConfig,
+    max_bytes: int,
+    genres: Mapping[str, float] | None,
+    spoken: Iterable[Sequence[Message]],
+    vocab_size: int,
+) -> Prepared:
+    """The embedded world's documents, cleaned; the tokenizer also learns from the conversations ``spoken``."""
+    cleaner = Cleaner()
+    kept = list(cleaner.clean(corpus(world, max_bytes, genres, workers=CORES)))
+    unseen = list(Cleaner().clean(corpus(world, HELD_OUT_BYTES, genres, "validation", workers=1)))
+    return _write(folder, kept, unseen, spoken, vocab_size, dict(cleaner.report.removed))
+
+
+def prepare_own(folder: Path, sources: Sequence[str], spoken: Iterable[Sequence[Message]], vocab_size: int) -> Prepared:
+    """Text of one's own, a tenth of it held out.
+
+    Raises:
+        DataError: a source cannot be read, or there is no text.
+    """
+    documents, unseen = hold_out(read_documents(sources))
+    return _write(folder, list(documents), unseen, spoken, vocab_size, {})
+
+
+def first_characters(documents: Iterable[Document], characters: int) -> Iterator[str]:
+    """The first texts, until they have so many characters together; the last one is cut."""
+    for document in documents:
+        if characters <= 0:
+            return
+        yield document.text[:characters]
+        characters -= len(document.text)
+
+
+def _write(
+    folder: Path,
+    kept: Sequence[Document],
+    unseen: Sequence[Document],
+    spoken: Iterable[Sequence[Message]],
+    vocab_size: int,
+    removed: Mapping[str, int],
+) -> Prepared:
+    sample = [*first_characters(kept, TOKENIZER_SAMPLE), *map(_as_text, spoken)]
+    tokenizer = BPE.train(sample, vocab_size)
+    tokenizer.save(folder / "tokenizer")
+    data = TokenShards.write(folder / "tokens", kept, tokenizer)
+    return Prepared(tokenizer, data, TokenShards.write(folder / "held_out", unseen, tokenizer), removed)
+
+
+def _as_text(messages: Sequence[Message]) -> str:
+    """What a conversation says as plain text, tool calls as JSON: so that their pieces become tokens too."""
+    lines = []
+    for message in messages:
+        lines.append(f"{message['role']}\n{message.get('content') or ''}")
+        lines += [json.dumps(call["function"], ensure_ascii=False) for call in message.get("tool_calls", ())]
+    return "\n".join(lines)
