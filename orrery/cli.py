@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the `orrery` program. Exit codes: 0 done, 2 the user's to mend, 130 interrupted."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     # Threads that wait for each other spin; where anything else runs too, they then wait for whole time slices. With a
-    # short spin a two-thread training step on a busy machine is twice to forty times faster, and no slower on an idle one.
+    # short spin, training with two threads is twice as fast or better on a busy machine and no slower on an idle one.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # read when torch is loaded, which no import above does
     try:
         sys.exit(_run(words))

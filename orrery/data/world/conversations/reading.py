@@ -35,7 +35,11 @@ ATTRIBUTES = (
             "The favourite colour of {name} is {value}.",
             "The colour that {name} likes is {value}.",
         ),
-        ("What colour does {name} like?", "What is the favourite colour of {name}?", "What colour does {name} like best?"),
+        (
+            "What colour does {name} like?",
+            "What is the favourite colour of {name}?",
+            "What colour does {name} like best?",
+        ),
         ("red", "blue", "green", "yellow", "black", "white", "pink", "brown", "orange", "purple", "grey", "gold"),
     ),
     Attribute(
