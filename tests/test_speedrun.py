@@ -71,8 +71,8 @@ def test_the_report_has_every_figure(place: Path) -> None:
 def test_the_page_needs_nothing_from_outside(place: Path) -> None:
     page = (place / "runs/speedrun/report.html").read_text()
     assert "<svg" in page and "facts_head" in page
-    for reference in ("<script", "<link", "src=", "@import", "url(http"):
-        assert reference not in page
+    for outside in ("<script", "<link", "src=", "@import", "url(http"):
+        assert outside not in page
 
 
 def test_a_resumed_run_is_the_run_that_was_never_stopped(place: Path) -> None:
