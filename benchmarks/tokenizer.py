@@ -4,7 +4,9 @@
 
 Takes the text of all files under the paths (.txt .md .py .jsonl, as they are; one path after the other, the files of a
 folder in a fixed shuffled order) up to so many megabytes. The contenders take turns (A B C A B C …), so that whatever
-else the machine does hits all alike; the ratios are of medians. Both may use all cores. tokenizers trains from the same
+else the machine does hits all alike; the ratios are of medians. Both may use all cores; how many they did use, and
+how many there were to be had, stands beside each figure, since a comparison of parallel programs on a machine that
+gives them one core says little. tokenizers trains from the same
 documents in memory and from one file, which is its fastest way.
 """
 
@@ -12,9 +14,12 @@ import argparse
 import os
 import random
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
@@ -24,6 +29,8 @@ from orrery.tokenizers.counting import usable_cores
 from orrery.tokenizers.special import RESERVED
 from orrery.tokenizers.split import QWEN2_PATTERN
 
+# Half a second of work for one core, by the clock.
+BUSY = "import time; end = time.perf_counter() + 0.5\nwhile time.perf_counter() < end: pass"
 SUFFIXES = {".txt", ".md", ".py", ".jsonl"}
 
 
@@ -63,23 +70,55 @@ def untrained() -> tuple[Tokenizer, trainers.BpeTrainer]:
     )
 
 
-def in_turns(contenders: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median seconds of each, run in turns."""
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+@dataclass(frozen=True)
+class Medians:
+    """Of one contender over the rounds: seconds, and CPU seconds a second, its child processes' included."""
+
+    seconds: float
+    cores: float
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process and of its children that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def cores_to_be_had() -> float:
+    """How many cores the machine gives right now: others may be using them, whatever their number says."""
+    begin = cpu_seconds()
+    started = time.perf_counter()
+    for process in [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(usable_cores())]:
+        process.wait()
+    return (cpu_seconds() - begin) / (time.perf_counter() - started)
+
+
+def in_turns(contenders: dict[str, Callable[[], object]], rounds: int) -> tuple[dict[str, Medians], list[float]]:
+    """Medians of each contender, run in turns, and the cores that were to be had before each turn."""
+    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in contenders}
+    available = []
     for _ in range(rounds):
         for name, run in contenders.items():
-            begin = time.perf_counter()
+            available.append(cores_to_be_had())
+            begin, cpu = time.perf_counter(), cpu_seconds()
             run()
-            seconds[name].append(time.perf_counter() - begin)
-    return {name: statistics.median(times) for name, times in seconds.items()}
+            seconds = time.perf_counter() - begin
+            runs[name].append((seconds, (cpu_seconds() - cpu) / seconds))
+    medians = {
+        name: Medians(*(statistics.median(values) for values in zip(*times, strict=True)))
+        for name, times in runs.items()
+    }
+    return medians, available
 
 
-def show(title: str, medians: dict[str, float], megabytes: float) -> None:
+def show(title: str, result: tuple[dict[str, Medians], list[float]], megabytes: float) -> None:
     """One line a contender; the ratio is its time over ours."""
-    ours = next(iter(medians.values()))
-    print(f"\n{title}")
+    medians, available = result
+    ours = next(iter(medians.values())).seconds
+    print(f"\n{title} (cores to be had: {min(available):.1f} to {max(available):.1f})")
     for name, median in medians.items():
-        print(f"  {name:34} {median:7.2f} s  {megabytes / median:6.1f} MB/s  {median / ours:5.2f} x ours")
+        speed = f"{median.seconds:7.2f} s  {megabytes / median.seconds:6.1f} MB/s  on {median.cores:.2f} cores"
+        print(f"  {name:34} {speed}  {median.seconds / ours:5.2f} x ours")
 
 
 def train_from_memory(texts: list[str]) -> None:
@@ -100,7 +139,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "all.txt"
         file.write_text("\n".join(texts), encoding="utf-8")
-        medians = in_turns(
+        result = in_turns(
             {
                 "orrery": lambda: BPE.train(texts, args.vocab_size),
                 "tokenizers, documents in memory": lambda: train_from_memory(texts),
@@ -108,21 +147,21 @@ def main() -> None:
             },
             args.rounds,
         )
-        show(f"training a vocabulary of {args.vocab_size}", medians, megabytes)
+        show(f"training a vocabulary of {args.vocab_size}", result, megabytes)
 
         ours = BPE.train(texts, args.vocab_size)
         ours.save(Path(folder))
         theirs = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
         for threads in sorted({1, cores}):
             os.environ["TOKENIZERS_PARALLELISM"] = "false" if threads == 1 else "true"  # read at each call
-            medians = in_turns(
+            result = in_turns(
                 {
                     "orrery (tiktoken)": lambda threads=threads: ours.encode_batch(texts, threads),  # type: ignore[misc]
                     "tokenizers": lambda: theirs.encode_batch_fast(texts),
                 },
                 args.rounds,
             )
-            show(f"encoding, {'one core' if threads == 1 else 'all cores'}", medians, megabytes)
+            show(f"encoding, {'one core' if threads == 1 else 'all cores'}", result, megabytes)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def test_every_command_has_help_with_an_example(command: object, capsys: pytest.
         (["pretrain", "--run", "a/b", "--data", "text.txt"], "no name for a run"),
         (["sft", "--model", "nowhere"], "nowhere"),
         (["eval", "--model", "nowhere"], "nowhere is no folder"),
-        (["chat", "--model", "."], "is no model"),
+        (["chat", "--model", "."], "no model at ."),
         (["model", "nowhere"], "nowhere"),
         (["runs", "nowhere"], "no run runs/nowhere"),
         (["tokenizer", "encode", "--tokenizer", "nowhere", "--text", "x"], "nowhere"),

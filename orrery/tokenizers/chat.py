@@ -47,7 +47,7 @@ class Rendered:
 
 
 def neutralise(text: str) -> str:
-    """Break up strings in ``text`` that look like reserved tokens, by U+200B behind their first character.
+    r"""Break up strings in ``text`` that look like reserved tokens, by U+200B behind their first character.
 
     Inserting one character cannot make a reserved string of its surroundings, so one pass is enough.
 
