@@ -4,10 +4,10 @@
 
 Takes the text of all files under the paths (.txt .md .py .jsonl, as they are; one path after the other, the files of a
 folder in a fixed shuffled order) up to so many megabytes. The contenders take turns (A B C A B C …), so that whatever
-else the machine does hits all alike; the ratios are of medians. Both may use all cores; how many they did use, and
-how many there were to be had, stands beside each figure, since a comparison of parallel programs on a machine that
-gives them one core says little. tokenizers trains from the same
-documents in memory and from one file, which is its fastest way.
+else the machine does hits all alike; the ratios are of medians. Both may use all cores.
+How many they did use, and how many there were to be had, is printed with the figures: parallel programs compared on a
+machine that gives them one core say nothing about two. tokenizers trains from the same documents in memory and from
+one file, which is its fastest way.
 """
 
 import argparse

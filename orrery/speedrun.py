@@ -133,6 +133,7 @@ def speedrun(config: SpeedrunConfig) -> Report:
     with ExitStack() as stack:
         run = stack.enter_context(Run.open(name, recipe=as_mapping(config), seed=config.seed, root=config.root))
         stack.enter_context(show_progress(run.events, console))
+        stack.enter_context(run.nothing_left_if_refused(run.folder / "data" / "held_out"))
         try:
             return _Speedrun(config, run, console, began).go()
         except KeyboardInterrupt as stopped:
@@ -199,20 +200,20 @@ class _Speedrun:
         """Fit the plan to the machine, once; a resumed run reads it back."""
         if "plan" in self.run.record:
             return from_mapping(self.run.record["plan"], Plan, "run.json: plan")
-        self.console.print("[dim]measuring this machine …[/]")
         config = self.config
-        plan = fit(
-            config.minutes,
-            vocab_size=config.vocab_size,
-            context=config.context,
-            pretrain=config.pretrain,
-            sft=config.sft,
-            conversation_tokens=CONVERSATION_TOKENS,
-            elapsed=time.perf_counter() - self.began,
-            size=(config.width, config.layers) if config.width else None,
-            steps=(config.pretrain_steps, config.sft_steps),
-            exams=not self.own_text,
-        )
+        with self.console.status("measuring this machine …"):
+            plan = fit(
+                config.minutes,
+                vocab_size=config.vocab_size,
+                context=config.context,
+                pretrain=config.pretrain,
+                sft=config.sft,
+                conversation_tokens=CONVERSATION_TOKENS,
+                elapsed=time.perf_counter() - self.began,
+                size=(config.width, config.layers) if config.width else None,
+                steps=(config.pretrain_steps, config.sft_steps),
+                exams=not self.own_text,
+            )
         self.run.note(plan=asdict(plan))
         self.status("plan", **asdict(plan))
         self.console.print(plan_table(plan))
@@ -224,12 +225,13 @@ class _Speedrun:
         found = read_back(folder)
         if found is not None:
             return found
-        spoken = talk(config.world, TALK_SAMPLE, config.conversations or None)
-        if self.own_text:
-            made = prepare_own(folder, config.data, spoken, plan.vocab_size)
-        else:
-            genres = config.documents or None
-            made = prepare_world(folder, config.world, plan.corpus_bytes, genres, spoken, plan.vocab_size)
+        with self.console.status("making the corpus, its tokenizer and its tokens …"):
+            spoken = talk(config.world, TALK_SAMPLE, config.conversations or None)
+            if self.own_text:
+                made = prepare_own(folder, config.data, spoken, plan.vocab_size)
+            else:
+                genres = config.documents or None
+                made = prepare_world(folder, config.world, plan.corpus_bytes, genres, spoken, plan.vocab_size)
         info, seconds = made.data.info, time.perf_counter() - start
         self.status("corpus", seconds=seconds, bytes=info.bytes, tokens=info.tokens, removed=made.removed,
                     genres=made.data.summary())  # fmt: skip

@@ -41,6 +41,8 @@ def test_every_command_has_help_with_an_example(command: object, capsys: pytest.
         (["speedrun", "--minutes", "nan"], "--minutes is nan"),
         (["speedrun", "--recipe", "laptpo"], "did you mean 'laptop'?"),
         (["speedrun", "--resume"], "no speedrun in runs to resume"),
+        (["speedrun", "--minutes", "0.05"], "too short on this machine"),
+        (["speedrun", "--minutes", "2", "--data", "latin.txt"], "is not UTF-8"),
         (["pretrain", "--recipe", "laptop"], "recipe for `orrery speedrun`, not for `orrery pretrain`"),
         (["pretrain", "--data", "nowhere.txt"], "no such file: nowhere.txt"),
         (["pretrain", "--run", "a/b", "--data", "text.txt"], "no name for a run"),
@@ -66,7 +68,7 @@ def test_what_a_person_can_mend_is_one_line_and_exit_code_2(words: list[str], me
     last = refused.stderr.strip().splitlines()[-1]
     assert last.startswith("orrery: ") and message in last
     assert "Traceback" not in refused.stderr
-    left = {path.name for path in tmp_path.iterdir()} - before - {"runs"}
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")} - before - {"runs"}
     assert not left, "nothing half-written"
 
 

@@ -72,6 +72,7 @@ def run_pretrain(config: PretrainCommand) -> TrainResult:
     with (
         Run.open(config.run, recipe=as_mapping(config), seed=config.seed, root=config.root) as run,
         show_progress(run.events, console),
+        run.nothing_left_if_refused(run.folder / "data" / "tokens"),
     ):
         find_start(run.folder, PretrainStage.name, config.resume or None)  # refuses before anything is written over
         tokenizer, data, held_out = tokenise(config, run.folder / "data", console)
@@ -101,12 +102,12 @@ def tokenise(config: PretrainCommand, folder: Path, console: Console) -> tuple[B
     if config.tokenizer:
         tokenizer = BPE.load(config.tokenizer)
     else:
-        console.print("[dim]training a vocabulary …[/]")
-        tokenizer = BPE.train(first_characters(read(config)[0], TOKENIZER_CHARACTERS), config.vocab_size)
+        with console.status("training a vocabulary …"):
+            tokenizer = BPE.train(first_characters(read(config)[0], TOKENIZER_CHARACTERS), config.vocab_size)
     tokenizer.save(folder / "tokenizer")
-    console.print("[dim]tokenising …[/]")
     documents, held_out_documents = read(config)
-    data = TokenShards.write(folder / "tokens", documents, tokenizer)
+    with console.status("tokenising …"):
+        data = TokenShards.write(folder / "tokens", documents, tokenizer)
     if not held_out_documents:
         return tokenizer, data, None
     return tokenizer, data, TokenShards.write(folder / "held_out", held_out_documents, tokenizer)

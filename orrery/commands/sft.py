@@ -49,6 +49,7 @@ def run_sft(config: SFTCommand) -> TrainResult:
     with (
         Run.open(config.run, recipe=as_mapping(config), seed=config.sft.seed, root=config.root) as run,
         show_progress(run.events, console),
+        run.nothing_left_if_refused(run.folder / "checkpoints"),
     ):
         result = sft(config.sft, run, parent=config.model, conversations=conversations, resume=config.resume or None)
     Console(highlight=False).print(

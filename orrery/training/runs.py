@@ -16,16 +16,18 @@ import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
 
 from orrery import __version__
-from orrery.errors import ConfigError, RunError
+from orrery.errors import CheckpointError, ConfigError, DataError, RunError, TokenizerError
 from orrery.files import remove_partial, write_atomically
 from orrery.training.events import EventLog
 from orrery.training.machine import hardware
@@ -40,10 +42,11 @@ class Run:
         folder: runs/NAME.
         record: what run.json says.
         events: the log to append to.
+        new: this process made the run.
     """
 
-    def __init__(self, folder: Path, record: dict[str, Any], lock: int) -> None:
-        self.folder, self.record, self._lock = folder, record, lock
+    def __init__(self, folder: Path, record: dict[str, Any], lock: int, new: bool) -> None:
+        self.folder, self.record, self._lock, self.new = folder, record, lock, new
         self.events = EventLog(folder)
 
     @property
@@ -75,12 +78,13 @@ class Run:
         try:
             remove_partial(folder)
             path = folder / "run.json"
-            if path.exists():
+            new = not path.exists()
+            if not new:
                 record = read_record(folder)
             else:
                 record = _new_record(name, recipe, seed)
                 write_atomically(path, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
-            return cls(folder, record, lock)
+            return cls(folder, record, lock, new)
         except BaseException:
             os.close(lock)
             raise
@@ -94,6 +98,19 @@ class Run:
         """Let go of the run."""
         self.events.close()
         os.close(self._lock)
+
+    @contextmanager
+    def nothing_left_if_refused(self, first: Path) -> Iterator[None]:
+        """Remove the run when the block refuses what was asked for before ``first`` exists, in a run that is new.
+
+        ``first`` is the first thing worth keeping. So bad input leaves nothing behind and the name stays free.
+        """
+        try:
+            yield
+        except (ConfigError, DataError, TokenizerError, CheckpointError):
+            if self.new and not first.exists():
+                shutil.rmtree(self.folder)
+            raise
 
     def __enter__(self) -> Self:
         return self
