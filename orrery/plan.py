@@ -39,6 +39,7 @@ CORPUS_MB_PER_S = 2.0  # documents written, tokenizer trained and applied, all i
 EXAM_SECONDS = 20.0  # both examinations and the held-out losses
 BYTES_PER_TOKEN = 3.0
 TUNING_SHARE = 0.24  # of the training time
+OVERHEAD = 1.04  # evaluations, samples and checkpoints, on top of the steps themselves
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def fit(
     # Two unknowns, tokens and seconds of training, and the corpus grows with the tokens: solve for the seconds.
     left = 60 * minutes - elapsed - FIXED_SECONDS - exam_seconds
     corpus_share = (1 - TUNING_SHARE) * tokens_per_s * BYTES_PER_TOKEN / (CORPUS_MB_PER_S * 1e6)
-    training = left / (1 + corpus_share)
+    training = left / (OVERHEAD + corpus_share)
     pretrain_steps = steps[0] or int((1 - TUNING_SHARE) * training * tokens_per_s / (pretrain.rows * context))
     sft_steps = steps[1] or int(TUNING_SHARE * training * tokens_per_s / (sft.rows * context))
     if pretrain_steps < 20 or sft_steps < 10:

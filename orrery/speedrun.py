@@ -93,7 +93,7 @@ class SpeedrunConfig:
     sft: TrainConfig = field(
         default_factory=lambda: TrainConfig(
             rows=8,
-            optimizer=OptimizerConfig(kind="adamw", lr=1e-3, weight_decay=0.0),
+            optimizer=OptimizerConfig(kind="adamw", lr=4e-4, weight_decay=0.0),
             schedule=ScheduleConfig(warmup_steps=20, warmdown_share=0.6),
         )
     )
