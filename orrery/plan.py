@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from rich.table import Table
 
 from orrery.errors import ConfigError
 from orrery.models.config import TransformerConfig
@@ -182,3 +183,17 @@ def measure_training(config: TransformerConfig, train: TrainConfig) -> float:
         seconds.append(time.perf_counter() - began)
     steady = sorted(seconds[2:])
     return train.rows * config.context / steady[len(steady) // 2]
+
+
+def plan_table(plan: Plan) -> Table:
+    """The plan for the terminal."""
+    table = Table("part", "seconds", "what", box=None, padding=(0, 2), title="The plan", title_justify="left")
+    what = {
+        "corpus and tokenizer": f"{plan.corpus_bytes / 1e6:.1f} MB of text, {plan.vocab_size:,} tokens",
+        "pretrain": f"{plan.layers} layers × {plan.width}, {plan.pretrain_steps:,} steps",
+        "tune": f"{plan.conversations:,} conversations, {plan.sft_steps:,} steps",
+        "start and measure": f"{plan.tokens_per_s:,.0f} tokens/s, matmul {plan.matmul_rate / 1e9:,.0f} GFLOP/s",
+    }
+    for part, seconds in plan.seconds.items():
+        table.add_row(part, f"{seconds:.0f}", what.get(part, ""))
+    return table

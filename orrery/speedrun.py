@@ -18,7 +18,6 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
-from rich.table import Table
 
 from orrery.config import as_mapping, from_mapping
 from orrery.data.prepare import Prepared, prepare_own, prepare_world, read_back
@@ -32,7 +31,7 @@ from orrery.evals.table import exam_table
 from orrery.files import write_atomically
 from orrery.inference.engine import Engine
 from orrery.inference.sampling import Sampling
-from orrery.plan import Plan, fit, shape_of
+from orrery.plan import Plan, fit, plan_table, shape_of
 from orrery.stages.pretrain import PretrainConfig, pretrain
 from orrery.stages.sft import SFTConfig, sft
 from orrery.tokenizers.chat import Message
@@ -373,20 +372,6 @@ def summary(result: TrainResult) -> StageSummary:
         floor_bits_per_byte=result.metrics.get("floor_bits_per_byte"),
         by_genre=by_genre(result.metrics),
     )
-
-
-def plan_table(plan: Plan) -> Table:
-    """The plan for the terminal."""
-    table = Table("part", "seconds", "what", box=None, padding=(0, 2), title="The plan", title_justify="left")
-    what = {
-        "corpus and tokenizer": f"{plan.corpus_bytes / 1e6:.1f} MB of text, {plan.vocab_size:,} tokens",
-        "pretrain": f"{plan.layers} layers × {plan.width}, {plan.pretrain_steps:,} steps",
-        "tune": f"{plan.conversations:,} conversations, {plan.sft_steps:,} steps",
-        "start and measure": f"{plan.tokens_per_s:,.0f} tokens/s, matmul {plan.matmul_rate / 1e9:,.0f} GFLOP/s",
-    }
-    for part, seconds in plan.seconds.items():
-        table.add_row(part, f"{seconds:.0f}", what.get(part, ""))
-    return table
 
 
 def conversation_line(message: Mapping[str, Any]) -> str:
