@@ -138,8 +138,8 @@ def fit(
         seconds={
             "start and measure": round(elapsed, 1),
             "corpus and tokenizer": round(corpus_share * training, 1),
-            "pretrain": round((1 - TUNING_SHARE) * training, 1),
-            "tune": round(TUNING_SHARE * training, 1),
+            "pretrain": round((1 - TUNING_SHARE) * OVERHEAD * training, 1),
+            "tune": round(TUNING_SHARE * OVERHEAD * training, 1),
             "exams": round(exam_seconds, 1),
             "report": FIXED_SECONDS,
         },
