@@ -8,7 +8,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import tyro
@@ -40,6 +40,13 @@ COMMANDS = (
         "SpeedrunConfig",
         "speedrun",
         "from nothing to an assistant, in the minutes you have",
+    ),
+    Command(
+        "sweep",
+        "orrery.commands.sweep",
+        "SweepCommand",
+        "run_sweep",
+        "search for better settings of the speedrun",
     ),
     Command("chat", "orrery.inference.chat", "ChatConfig", "chat", "talk with a model in the terminal"),
     Command("eval", "orrery.commands.eval", "EvalConfig", "evaluate", "examine a model against the truth of its world"),
@@ -130,7 +137,9 @@ def _run(words: list[str]) -> int:
 def parse(command: Command, words: Sequence[str]) -> Any:
     """The configuration that ``words`` (the command's own words included) ask for; `--recipe` is read first."""
     cls = getattr(importlib.import_module(command.module), command.config)
-    rest, recipe = _take_recipe(list(words[len(command.words.split()) :]))
+    rest, recipe = list(words[len(command.words.split()) :]), None
+    if "recipe" not in {field.name for field in fields(cls)}:  # a sweep's recipe is one of the speedruns that it makes
+        rest, recipe = _take_recipe(rest)
     default = read_recipe(recipe, cls, command.words) if recipe else None
     return tyro.cli(cls, args=rest, default=default, prog=f"orrery {command.words}")
 

@@ -11,6 +11,8 @@ A recipe names the command it is for and any of that command's fields; nested da
 """
 
 import difflib
+import json
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
@@ -87,6 +89,36 @@ def as_mapping(config: Any) -> dict[str, Any]:
     """The resolved configuration as plain JSON values: what a run saves."""
     plain: dict[str, Any] = TypeAdapter(type(config)).dump_python(config, mode="json")
     return plain
+
+
+def as_toml(values: Mapping[str, Any]) -> str:
+    """Plain values, as `as_mapping` gives them, as a recipe's text: `read_recipe` reads back the same.
+
+    >>> print(as_toml({"minutes": 2.0, "sft": {"rows": 8, "optimizer": {"kind": "adamw"}}}), end="")
+    minutes = 2.0
+    <BLANKLINE>
+    [sft]
+    rows = 8
+    <BLANKLINE>
+    [sft.optimizer]
+    kind = "adamw"
+    """
+    return "\n".join(_toml_lines(values, ())).removeprefix("\n") + "\n"
+
+
+def _toml_lines(values: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
+    names = {key: key if re.fullmatch(r"[\w-]+", key, re.ASCII) else _toml_value(key) for key in values}
+    plain = {key: value for key, value in values.items() if not isinstance(value, Mapping)}
+    lines = ["", f"[{'.'.join(path)}]"] if path and plain else []
+    lines += [f"{names[key]} = {_toml_value(value)}" for key, value in plain.items()]
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            lines += _toml_lines(value, (*path, names[key]))
+    return lines
+
+
+def _toml_value(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # the one character where they differ
 
 
 def _refuse_unknown(values: Mapping[str, Any], cls: type, where: str, prefix: str) -> None:

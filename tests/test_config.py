@@ -1,11 +1,12 @@
 """Recipes are read strictly: what is misspelt is named, what is given is used."""
 
+import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from orrery.config import as_mapping, from_mapping, nearest, read_recipe, recipe_path
+from orrery.config import as_mapping, as_toml, from_mapping, nearest, read_recipe, recipe_path
 from orrery.errors import ConfigError
 
 
@@ -61,6 +62,13 @@ def test_a_recipe_that_does_not_exist_names_the_shipped_ones() -> None:
 def test_the_resolved_configuration_reads_back_to_itself() -> None:
     settings = Settings("y", Shape(64, 2), (Path("b.txt"),))
     assert from_mapping(as_mapping(settings), Settings, "run.json") == settings
+
+
+def test_what_is_written_as_a_recipe_reads_back(tmp_path: Path) -> None:
+    settings = Settings('say "hi"\n\\\x7f é 🙂', Shape(64, 2), (Path("b.txt"), Path("c d.txt")))
+    assert read_recipe(write(tmp_path, as_toml(as_mapping(settings))), Settings, "pretrain") == settings
+    odd = {"a b": 1e-05, "t": {"x.y": {"é": True, "z": [0.9, 2]}}}
+    assert tomllib.loads(as_toml(odd)) == odd
 
 
 def test_far_off_names_list_what_is_known() -> None:
