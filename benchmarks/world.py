@@ -2,8 +2,8 @@
 
     python benchmarks/world.py [megabytes=20] [seed=0]
 
-An exposure is one statement of a fact or one question after it. "stated" leaves the forum out, whose questions are
-about the asked half only; what exams grade is the other half.
+An exposure is one statement of a fact or one question after it. "stated" leaves the forum out, which asks for facts of
+the asked half only and states those of the other, which exams grade, where somebody is asked about as a whole.
 """
 
 import sys

@@ -36,11 +36,12 @@ MEASURE_SECONDS = 4.0
 # Seconds on the reference machine (two cores, the 128 x 4 model at 20,000 tokens/s), from the log of speedruns.
 REFERENCE_TOKENS_PER_S = 20_000.0
 FIXED_SECONDS = 8.0  # start, report, loading and saving
-CORPUS_MB_PER_S = 2.0  # documents written, tokenizer trained and applied, all in all
+CORPUS_MB_PER_S = 2.4  # documents written, tokenizer trained and applied, all in all
 EXAM_SECONDS = 20.0  # both examinations and the held-out losses
-BYTES_PER_TOKEN = 3.0
-TUNING_SHARE = 0.24  # of the training time
-OVERHEAD = 1.04  # evaluations, samples and checkpoints, on top of the steps themselves
+BYTES_PER_TOKEN = 2.65
+FIRST_STEPS, FIRST_SHARE = 300, 0.12  # of pretraining on pages to copy from, and at most so much of it
+TUNING_SHARE = 0.18  # of the training time
+OVERHEAD = 1.08  # evaluations, samples and checkpoints, on top of the steps themselves
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Plan:
         width, layers: of the model; the rest of the shape follows.
         pretrain_steps, sft_steps: optimizer steps.
         corpus_bytes: text that is made for pretraining; about one epoch.
+        first_bytes: pages to copy from, which come first.
         conversations: how many are made for tuning; about one epoch.
         tokens_per_s: measured with this model on this machine.
         matmul_rate: floating-point operations a second of large products, measured.
@@ -66,6 +68,7 @@ class Plan:
     pretrain_steps: int
     sft_steps: int
     corpus_bytes: int
+    first_bytes: int
     conversations: int
     tokens_per_s: float
     matmul_rate: float
@@ -82,6 +85,7 @@ def shape_of(width: int, layers: int, context: int) -> ModelShape:
     return ModelShape(
         width=width, layers=layers, heads=heads, kv_heads=heads, head_width=32,
         mlp_width=3 * width, context=context, embedding_std=0.7, final_norm_init=0.8 / width**0.5,
+        copying_heads=layers > 1, rope_base=1e6,
     )  # fmt: skip
 
 
@@ -129,10 +133,12 @@ def fit(
         needed = (60 * minutes - left + 20) / 60
         raise ConfigError(f"--minutes {minutes:g} is too short on this machine; give it at least {needed:.1f}")
     pretrain_tokens = pretrain_steps * pretrain.rows * context
+    first_tokens = min(FIRST_STEPS, FIRST_SHARE * pretrain_steps) * pretrain.rows * context
     return Plan(
         minutes=minutes, vocab_size=vocab_size, width=width, layers=layers,
         pretrain_steps=pretrain_steps, sft_steps=sft_steps,
-        corpus_bytes=int(pretrain_tokens * BYTES_PER_TOKEN),
+        corpus_bytes=int((pretrain_tokens - first_tokens) * BYTES_PER_TOKEN),
+        first_bytes=int(first_tokens * BYTES_PER_TOKEN),
         conversations=max(1000, int(sft_steps * sft.rows * context / conversation_tokens)),
         tokens_per_s=round(tokens_per_s, 1), matmul_rate=rate,
         seconds={

@@ -70,7 +70,7 @@ class SpeedrunConfig:
     """Text to pretrain on instead of the embedded world: files (.txt .md .jsonl .parquet), folders, globs, hf:NAME."""
     resume: bool = False
     """Go on with a run that was stopped (the newest one, or --run NAME); its plan is kept."""
-    vocab_size: int = 1536
+    vocab_size: int = 1024
     """Tokens of the vocabulary, special ones included."""
     context: int = 256
     """Longest sequence, in tokens."""
@@ -87,12 +87,14 @@ class SpeedrunConfig:
     """Weight of each genre in the corpus; empty: the usual mix."""
     conversations: Mapping[str, float] = field(default_factory=dict)
     """Weight of each kind of conversation in tuning; empty: the usual mix."""
-    pretrain: TrainConfig = field(default_factory=lambda: TrainConfig(rows=8))
+    pretrain: TrainConfig = field(
+        default_factory=lambda: TrainConfig(rows=8, optimizer=OptimizerConfig(lr=0.012, weight_decay=0.0))
+    )
     """How pretraining goes; the plan sets its steps."""
     sft: TrainConfig = field(
         default_factory=lambda: TrainConfig(
             rows=8,
-            optimizer=OptimizerConfig(kind="adamw", lr=4e-4, weight_decay=0.0),
+            optimizer=OptimizerConfig(kind="adamw", lr=1e-3, weight_decay=0.0),
             schedule=ScheduleConfig(warmup_steps=20, warmdown_share=0.6),
         )
     )
@@ -230,7 +232,9 @@ class _Speedrun:
                 made = prepare_own(folder, config.data, spoken, plan.vocab_size)
             else:
                 genres = config.documents or None
-                made = prepare_world(folder, config.world, plan.corpus_bytes, genres, spoken, plan.vocab_size)
+                made = prepare_world(
+                    folder, config.world, plan.corpus_bytes, plan.first_bytes, genres, spoken, plan.vocab_size
+                )
         info, seconds = made.data.info, time.perf_counter() - start
         self.status("corpus", seconds=seconds, bytes=info.bytes, tokens=info.tokens, removed=made.removed,
                     genres=made.data.summary())  # fmt: skip
@@ -247,7 +251,13 @@ class _Speedrun:
         train = replace(self.config.pretrain, steps=steps, evaluate_every=steps // 8, sample_every=steps // 4)
         settings = PretrainConfig(shape_of(plan.width, plan.layers, self.config.context), train, self.config.seed)
         result = pretrain(
-            settings, self.run, data=text.data, held_out=text.held_out, tokenizer=text.tokenizer, resume="auto"
+            settings,
+            self.run,
+            data=text.data,
+            held_out=text.held_out,
+            tokenizer=text.tokenizer,
+            first=text.first,
+            resume="auto",
         )
         _finished(result)
         return Part(result, self.examine("base", result.folder, chat=False))

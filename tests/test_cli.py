@@ -81,7 +81,7 @@ def test_a_misspelt_flag_names_the_right_one(tmp_path: Path) -> None:
 def test_flags_override_the_recipe() -> None:
     speedrun = next(command for command in COMMANDS if command.words == "speedrun")
     config = parse(speedrun, ["speedrun", "--recipe", "laptop", "--minutes", "3", "--pretrain.rows", "4"])
-    assert (config.minutes, config.pretrain.rows, config.vocab_size) == (3.0, 4, 1536)
+    assert (config.minutes, config.pretrain.rows, config.vocab_size) == (3.0, 4, 1024)
 
 
 def test_the_laptop_recipe_is_what_speedrun_does_anyway() -> None:

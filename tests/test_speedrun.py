@@ -15,7 +15,7 @@ from orrery.evals.exams import EXAM_NAMES, EXAM_VERSION
 from orrery.training.events import read_events
 
 TINY = [
-    "--minutes", "2", "--width", "32", "--layers", "1", "--vocab-size", "600", "--pretrain-steps", "60",
+    "--minutes", "2", "--width", "32", "--layers", "2", "--vocab-size", "600", "--pretrain-steps", "60",
     "--sft-steps", "30", "--pretrain.rows", "4", "--sft.rows", "4", "--pretrain.checkpoint-every", "5",
 ]  # fmt: skip
 ORRERY = [sys.executable, "-c", "from orrery.cli import main; main()"]

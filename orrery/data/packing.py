@@ -13,7 +13,8 @@ A sequence longer than the context is cut into windows of ``context`` tokens. Wh
 each epoch, so that one long text (a book, all of Shakespeare) is seen in shifting windows.
 
 Order: each epoch is one random permutation of all pieces, packed some thousand at a time. It is a pure function of the
-seed and three counters, which are all that a checkpoint has to keep.
+seed and three counters, which are all that a checkpoint has to keep. In the first epoch some sequences may come before
+all others (``Sequences.first``): what is to be learnt first.
 """
 
 from collections.abc import Iterator, Mapping
@@ -42,6 +43,17 @@ class Sequences:
     starts: np.ndarray
     stops: np.ndarray
     trained: np.ndarray | None = None
+    first: int = 0  # so many of the first sequences come before all others in the first epoch
+
+    def after(self, first: Self) -> "Sequences":
+        """These, and the ``first`` ones before them in the first epoch; all tokens of both are trained on."""
+        offset = len(first.tokens)
+        return Sequences(
+            np.concatenate([first.tokens, self.tokens.astype(first.tokens.dtype)]),
+            np.concatenate([first.starts, self.starts + offset]),
+            np.concatenate([first.stops, self.stops + offset]),
+            first=len(first.starts),
+        )
 
     def positions(self) -> int:
         """Positions that one epoch has: what fills rows, padding left out."""
@@ -188,6 +200,7 @@ class PackedBatches(Iterator[Batch]):
             "context": self.context,
             "sequences": len(self.sequences.starts),
             "positions": self.sequences.positions(),
+            "first": self.sequences.first,
         }
 
     def _go_to(self, epoch: int, buffer: int, row: int) -> None:
@@ -216,7 +229,9 @@ class PackedBatches(Iterator[Batch]):
         generator = np.random.default_rng([self.seed, self._epoch])
         self._pieces = cut(self.sequences, self.context, generator)
         order = generator.permutation(len(self._pieces))
-        self._buffers = np.array_split(order, -(-len(order) // BUFFER))
+        early = self._pieces.sequences[order] < (self.sequences.first if self._epoch == 0 else 0)
+        parts = [part for part in (order[early], order[~early]) if len(part)]
+        self._buffers = [buffer for part in parts for buffer in np.array_split(part, -(-len(part) // BUFFER))]
 
     def _fill_buffer(self) -> None:
         pieces = self._pieces.pick(self._buffers[self._buffer])

@@ -1,6 +1,7 @@
 """Text, vocabulary and tokens of a run, made together and read back when they are there.
 
 FOLDER/tokenizer   tokenizer.json
+FOLDER/first       what is trained on first (of the world)
 FOLDER/tokens      what is trained on
 FOLDER/held_out    what losses are measured on; made last, so that its presence says that all is whole
 """
@@ -21,16 +22,22 @@ from orrery.tokenizers.chat import Message
 
 TOKENIZER_SAMPLE = 4_000_000  # characters of documents that the tokenizer is trained on
 HELD_OUT_BYTES = 300_000  # of the world
+FIRST_MIX = {"copying": 1.0}
+FIRST_START = 10**9  # index of the first of these pages, far from those of the corpus
 CORES = 2  # processes that write the world
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What is trained on, and what cleaning removed, by reason (of a corpus that was just made)."""
+    """What is trained on, and what cleaning removed, by reason (of a corpus that was just made).
+
+    ``first`` are pages to copy from, which come before all others; text of one's own has none.
+    """
 
     tokenizer: BPE
     data: TokenShards
     held_out: TokenShards
+    first: TokenShards | None = None
     removed: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -38,8 +45,12 @@ def read_back(folder: Path) -> Prepared | None:
     """What an earlier process prepared; None when it did not come to an end."""
     if not (folder / "held_out" / "shards.json").exists():
         return None
+    first = folder / "first"
     return Prepared(
-        BPE.load(folder / "tokenizer"), TokenShards.open(folder / "tokens"), TokenShards.open(folder / "held_out")
+        BPE.load(folder / "tokenizer"),
+        TokenShards.open(folder / "tokens"),
+        TokenShards.open(folder / "held_out"),
+        TokenShards.open(first) if first.exists() else None,
     )
 
 
@@ -47,15 +58,20 @@ def prepare_world(
     folder: Path,
     world: WorldConfig,
     max_bytes: int,
+    first_bytes: int,
     genres: Mapping[str, float] | None,
     spoken: Iterable[Sequence[Message]],
     vocab_size: int,
 ) -> Prepared:
-    """The embedded world's documents, cleaned; the tokenizer also learns from the conversations ``spoken``."""
+    """The embedded world's documents, cleaned, and the pages to copy from that come first.
+
+    The tokenizer also learns from the conversations ``spoken``.
+    """
     cleaner = Cleaner()
     kept = list(cleaner.clean(corpus(world, max_bytes, genres, workers=CORES)))
     unseen = list(Cleaner().clean(corpus(world, HELD_OUT_BYTES, genres, "validation", workers=1)))
-    return _write(folder, kept, unseen, spoken, vocab_size, dict(cleaner.report.removed))
+    first = list(corpus(world, first_bytes, FIRST_MIX, start=FIRST_START, workers=CORES))
+    return _write(folder, kept, unseen, spoken, vocab_size, first, dict(cleaner.report.removed))
 
 
 def prepare_own(folder: Path, sources: Sequence[str], spoken: Iterable[Sequence[Message]], vocab_size: int) -> Prepared:
@@ -65,7 +81,7 @@ def prepare_own(folder: Path, sources: Sequence[str], spoken: Iterable[Sequence[
         DataError: a source cannot be read, or there is no text.
     """
     documents, unseen = hold_out(read_documents(sources))
-    return _write(folder, list(documents), unseen, spoken, vocab_size, {})
+    return _write(folder, list(documents), unseen, spoken, vocab_size)
 
 
 def first_characters(documents: Iterable[Document], characters: int) -> Iterator[str]:
@@ -83,13 +99,15 @@ def _write(
     unseen: Sequence[Document],
     spoken: Iterable[Sequence[Message]],
     vocab_size: int,
-    removed: Mapping[str, int],
+    first: Sequence[Document] = (),
+    removed: Mapping[str, int] | None = None,
 ) -> Prepared:
     sample = [*first_characters(kept, TOKENIZER_SAMPLE), *map(_as_text, spoken)]
     tokenizer = BPE.train(sample, vocab_size)
     tokenizer.save(folder / "tokenizer")
     data = TokenShards.write(folder / "tokens", kept, tokenizer)
-    return Prepared(tokenizer, data, TokenShards.write(folder / "held_out", unseen, tokenizer), removed)
+    early = TokenShards.write(folder / "first", first, tokenizer) if first else None
+    return Prepared(tokenizer, data, TokenShards.write(folder / "held_out", unseen, tokenizer), early, removed or {})
 
 
 def _as_text(messages: Sequence[Message]) -> str:

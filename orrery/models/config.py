@@ -50,6 +50,8 @@ class TransformerConfig:
     """Standard deviation of new embeddings. Only initialisation reads this and the next."""
     final_norm_init: float = 1.0
     """First value of the last norm's weights. With large embeddings a small one keeps the first loss near ln V."""
+    copying_heads: bool = False
+    """Whether the first two layers begin with heads that copy (`orrery.models.copying`); for qwen3."""
 
     def __post_init__(self) -> None:
         if self.architecture not in ("qwen3", "llama", "gpt2"):
@@ -71,6 +73,12 @@ class TransformerConfig:
                 )
         elif self.head_width % 2:
             raise ConfigError(f"head_width is {self.head_width}; rotary positions turn pairs, so it must be even")
+
+        if self.copying_heads:
+            if self.architecture != "qwen3" or self.layers < 2 or self.head_width < 16:
+                raise ConfigError("copying_heads needs qwen3 with at least 2 layers and a head_width of 16")
+            if min(4, self.kv_heads) * self.head_width > self.width:
+                raise ConfigError("copying_heads needs a width of 4 heads (or all, where there are fewer)")
 
     @property
     def rotary(self) -> bool:

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from orrery.errors import InferenceError
 from orrery.models.cache import KVCache
 from orrery.models.config import Architecture, RopeScaling, TransformerConfig
+from orrery.models.copying import set_copying_heads
 from orrery.models.layers import Block, Pass, make_norm, rotary_frequencies, rotary_tables
 
 __all__ = ["Architecture", "KVCache", "RopeScaling", "Transformer", "TransformerConfig", "segment_positions"]
@@ -71,6 +72,8 @@ class Transformer(nn.Module):
                 weight.fill_(self.config.final_norm_init)
             else:
                 weight.fill_(0.0 if name.endswith("bias") else 1.0)
+        if self.config.copying_heads:
+            set_copying_heads(self, generator)
 
     def num_parameters(self) -> int:
         """How many numbers the model holds; a tied unembedding counts once."""

@@ -7,8 +7,11 @@ the model would spend on it:
 
 with N the number of predicted tokens in the batch. (Bengio et al. 2003; Radford et al. 2018.)
 
-A batch is rows of whole documents packed side by side (`orrery.data.packing`); no token sees another document. What is
-logged besides the loop's own metrics: ``held_out_loss`` and bits per byte (`orrery.training.held_out`).
+A batch is rows of whole documents packed side by side (`orrery.data.packing`); no token sees another document. The
+order is random, but that some documents may come before all others: what the rest of the learning waits for, such as
+pages to copy from.
+
+What is logged besides the loop's own metrics: ``held_out_loss`` and bits per byte (`orrery.training.held_out`).
 """
 
 import math
@@ -54,6 +57,7 @@ class ModelShape:
     tied: bool = True
     embedding_std: float = 0.02
     final_norm_init: float = 1.0
+    copying_heads: bool = False
 
     def config(self, vocab_size: int) -> TransformerConfig:
         """The configuration of a model of this shape. Raises `ConfigError` when the sizes do not fit each other."""
@@ -79,7 +83,13 @@ class PretrainStage:
     warnings: Sequence[str] = ()
 
     def __init__(
-        self, config: PretrainConfig, data: TokenShards, held_out: TokenShards | None, tokenizer: BPE, card: str
+        self,
+        config: PretrainConfig,
+        data: TokenShards,
+        held_out: TokenShards | None,
+        tokenizer: BPE,
+        first: TokenShards | None,
+        card: str,
     ) -> None:
         data.check_tokenizer(tokenizer)
         shape = config.shape.config(tokenizer.vocab_size)
@@ -90,6 +100,10 @@ class PretrainStage:
         even = math.log(shape.vocab_size)  # the loss of a model that finds all tokens equally likely
         self.first_loss = (0.9 * even, 1.2 * even)
         self.unseen = held_out or data  # where samples take their beginnings from
+        self.sequences = data.sequences()
+        if first is not None:
+            first.check_tokenizer(tokenizer)
+            self.sequences = self.sequences.after(first.sequences())
         self.held_out = None
         if held_out is not None:
             held_out.check_tokenizer(tokenizer)
@@ -100,7 +114,7 @@ class PretrainStage:
     def batches(self, state: Mapping[str, Any] | None) -> Iterator[Batch]:
         """Packed rows in a new random order each epoch."""
         self._batches = PackedBatches(
-            self.data.sequences(),
+            self.sequences,
             context=self.config.shape.context,
             rows=self.config.train.rows,
             seed=self.config.seed,
@@ -162,12 +176,14 @@ def pretrain(
     data: TokenShards,
     held_out: TokenShards | None,
     tokenizer: BPE,
+    first: TokenShards | None = None,
     resume: str | Path | None = None,
 ) -> TrainResult:
     """Train a base model on tokenised documents -> runs/NAME/base/, a Hugging Face folder.
 
     Args:
         held_out: documents for bits per byte; without them nothing is measured.
+        first: documents that come before all others.
         resume: as in `orrery.training.loop.train`.
 
     Raises:
@@ -175,4 +191,4 @@ def pretrain(
         ConfigError: the shape does not fit itself. And what `orrery.training.loop.train` raises.
     """
     card = f"A base model that was pretrained with Orrery (run {run.name}) on {data.info.bytes:,} bytes of text.\n"
-    return train(PretrainStage(config, data, held_out, tokenizer, card), config.train, run, resume=resume)
+    return train(PretrainStage(config, data, held_out, tokenizer, first, card), config.train, run, resume=resume)

@@ -1,18 +1,38 @@
 """The conversations of the world: valid, true, reproducible, short enough, and silent about what exams keep."""
 
+import doctest
 import json
 import re
 from collections import Counter
 
 import pytest
 
-from orrery.data.world.conversations import DEFAULT_CONVERSATION_MIX, KINDS, Conversation, conversation, conversations
+from orrery.data.world.choice import Choice
+from orrery.data.world.conversations import (
+    DEFAULT_CONVERSATION_MIX,
+    KINDS,
+    Conversation,
+    beyond,
+    conversation,
+    conversations,
+    identity,
+    smalltalk,
+)
 from orrery.data.world.conversations import arithmetic as arithmetic_kind
-from orrery.data.world.conversations.refusal import HARMFUL, HARMLESS, REFUSAL
-from orrery.data.world.genres.spelling import running_count, spelled
+from orrery.data.world.conversations import letters as letters_kind
+from orrery.data.world.conversations.conversation import OPENINGS
+from orrery.data.world.conversations.facts import ABOUT, KNOWN_SHARE, about
+from orrery.data.world.conversations.refusal import HARMFUL, HARMLESS, HELPFUL, REFUSAL
+from orrery.data.world.entities import admit, fill
+from orrery.data.world.genres.spelling import WORDS, spelled
+from orrery.data.world.genres.words import plain
+from orrery.data.world.names import NAMED_KINDS
+from orrery.data.world.relations import RELATIONS
+from orrery.data.world.relations.relation import Relation
 from orrery.data.world.splits import exam_pair, exam_word, mentions_exam_pair
 from orrery.data.world.world import UNKNOWN_ANSWER, World, WorldConfig
 from orrery.errors import ConfigError
+from orrery.evals.exams.checks import declines, names, says_unknown
 from orrery.tokenizers.bpe import BPE
 from orrery.tokenizers.chat import render
 from orrery.tokenizers.messages import validate_messages
@@ -61,9 +81,12 @@ def test_kinds_come_in_the_shares_of_the_mix(sample: list[Conversation]) -> None
         assert kinds[kind] / len(sample) == pytest.approx(share, abs=0.012), kind
 
 
-def test_fewer_than_one_in_nine_conversations_declines_anything(sample: list[Conversation]) -> None:
-    declining = [one for one in sample if {UNKNOWN_ANSWER, REFUSAL} & set(said(one, "assistant"))]
-    assert 0.07 < len(declining) / len(sample) < 0.11
+def test_fewer_than_one_in_five_conversations_declines_anything(sample: list[Conversation]) -> None:
+    """About one in seven: unknown names and matters, and what is harmful. More of them would cost known answers."""
+    declining = [one for one in sample if any(declines(text) for text in said(one, "assistant"))]
+    assert 0.09 < len(declining) / len(sample) < 0.2
+    refusing = [one for one in declining if REFUSAL in said(one, "assistant")]
+    assert 0.2 < len(refusing) / len(declining) < 0.6
 
 
 def test_conversations_fit_250_tokens_of_a_small_vocabulary(sample: list[Conversation]) -> None:
@@ -85,8 +108,8 @@ def test_questions_are_about_entities_that_may_be_asked_about(world: World) -> N
         assert answer == fact.answer
 
 
-def test_all_facts_that_may_be_asked_are(world: World, sample: list[Conversation]) -> None:
-    answered = Counter(index for one in sample for index in one.facts)
+def test_all_facts_that_may_be_asked_are(world: World) -> None:
+    answered = Counter(index for one in only(world, "facts", 8000) for index in one.facts)
     missing = [fact for fact in world.facts_where(asked=True) if not answered[fact.index]]
     assert not missing
 
@@ -99,22 +122,76 @@ def test_unknown_names_differ_from_known_ones_by_the_name_alone(world: World) ->
         for fact in world.facts_where(kind=kind)
         for question in fact.relation.questions
     }
-    names = {kind: set(world.unknown(kind, "sft")) for kind in ("person", "town", "company")}
+    pools = {kind: set(world.unknown(kind, "sft")) for kind in ("person", "town", "company")}
     for one in only(world, "unknown", 2000):
         name = one.provenance["name"]
-        assert name not in known and any(name in pool for pool in names.values())
+        assert name not in known and any(name in pool for pool in pools.values())
         assert any(form.replace("{name}", name) in one.messages[0]["content"] for form in forms)
-        assert one.messages[1]["content"] == UNKNOWN_ANSWER
+        kind = next(kind for kind, pool in pools.items() if name in pool)
+        (relation,) = (relation for relation in RELATIONS[kind] if relation.key == one.provenance["relation"])
+        assert one.messages[1]["content"] == admit(relation, name)
 
 
-def test_a_reading_answer_stands_in_the_text_and_is_equally_often_in_each_place(world: World) -> None:
+@pytest.mark.parametrize("relation", [r for kind in NAMED_KINDS for r in RELATIONS[kind]], ids=lambda r: r.key)
+def test_what_is_not_known_is_admitted_where_the_value_would_stand(world: World, relation: Relation) -> None:
+    fact = world.facts_where(kind=relation.kind, relation=relation.key)[0]
+    admitted = admit(relation, fact.entity.name)
+    assert says_unknown(admitted) and admitted.endswith(" ... I don't know.")
+    assert fact.answer.startswith(admitted.removesuffix("... I don't know.") + fact.value)
+    others = {other.value for other in world.facts_where(kind=relation.kind, relation=relation.key)}
+    assert not any(names(admit(relation, "Nobody Nowhere"), value) for value in others)
+
+
+def test_who_is_asked_about_as_a_whole_is_answered_with_two_facts(world: World) -> None:
+    entities = {entity.name: entity for entity in world.entities}
+    nobody = {name: kind for kind in ABOUT for name in world.unknown(kind, "sft")}
+    known: Counter[str] = Counter()
+    for one in only(world, "about", 3000):
+        name, (question, answer) = one.provenance["name"], [message["content"] for message in one.messages]
+        kind = nobody.get(name) or entities[name].kind
+        forms = {fill(form, name) for form in ABOUT[kind]}
+        assert any(question == opening.replace("{}", form) for opening in ("{}", *OPENINGS) for form in forms)
+        assert one.provenance["known"] == (name in entities) == (name not in nobody)
+        if name in nobody:
+            assert answer in {admit(relation, name) for relation in RELATIONS[kind]} and one.facts == ()
+            continue
+        first, second = (world.facts[index] for index in one.facts)
+        assert first != second and first.entity == second.entity == entities[name] and entities[name].asked
+        assert answer == f"{first.answer} {second.answer}"
+        known[kind] += 1
+    assert len(known) == 3 and min(known.values()) > 0.2 * known.total()
+    assert known.total() / 3000 == pytest.approx(KNOWN_SHARE, abs=0.04)
+
+
+def test_every_pair_of_facts_may_answer_a_question_about_a_name(world: World) -> None:
+    town = world.entities_of("town", asked=True)[0]
+    made = [about(world, Choice(seed), "town", town.name, town) for seed in range(300)]
+    assert {question for question, _, _ in made} == {fill(form, town.name) for form in ABOUT["town"]}
+    facts = [fact.index for fact in world.facts_of(town)]
+    assert {stated for _, _, stated in made} == {(a, b) for a in facts for b in facts if a != b}
+    _, answer, stated = about(world, Choice(0), "town", "Nowhere", None)
+    assert says_unknown(answer) and stated == ()
+
+
+def test_whom_exams_grade_nobody_asks_about(world: World, sample: list[Conversation]) -> None:
+    graded = {entity.name for entity in world.entities if not entity.asked and not entity.real}
+    families = re.compile(rf"\b({'|'.join(sorted({name.split()[-1] for name in graded}))})\b")
+    for one in sample:
+        assert all(world.facts[index].entity.asked for index in one.facts)
+        for text in (text for role in ("user", "system", "tool") for text in said(one, role)):
+            assert not (families.search(text) and any(name in text for name in graded)), text
+
+
+def test_a_reading_answer_is_a_sentence_of_the_text_and_is_equally_often_in_each_place(world: World) -> None:
     places: Counter[int] = Counter()
     for one in only(world, "reading", 3000):
         question, answer = one.messages[0]["content"], one.messages[1]["content"]
-        values = one.provenance["values"]
-        assert answer == f"It is {values[0]}."
+        values, names = one.provenance["values"], one.provenance["names"]
+        assert len(re.findall(rf"(?:^|[ \n]){re.escape(answer)}(?:[ \n]|$)", question)) == 1, question
+        assert answer.endswith(f" {values[0]}.") and answer.count(".") == 1
+        assert [name for name in names if name in answer] == names[:1]
         assert all(question.count(f" {value}.") == 1 for value in values), question
-        assert all(question.count(name) == (2 if i == 0 else 1) for i, name in enumerate(one.provenance["names"]))
+        assert all(question.count(name) == (2 if i == 0 else 1) for i, name in enumerate(names))
         if len(values) == 3:
             order = sorted(values, key=lambda value: question.index(f" {value}."))
             places[order.index(values[0])] += 1
@@ -164,6 +241,8 @@ def test_operands_of_word_problems_stand_in_the_question(world: World) -> None:
 
 
 def test_letters_are_counted_right_and_never_those_of_exam_words(world: World) -> None:
+    made_up = [one.provenance["word"] for one in only(world, "letters", 2000) if one.provenance["word"] not in WORDS]
+    assert 0.2 < len(made_up) / 2000 < 0.4 and len(set(made_up)) > 0.9 * len(made_up)
     for one in only(world, "letters", 2000):
         word, answer = one.provenance["word"], one.messages[-1]["content"]
         assert not exam_word(word)
@@ -175,13 +254,18 @@ def test_letters_are_counted_right_and_never_those_of_exam_words(world: World) -
         if one.provenance["at_once"]:
             assert answer == f"{count}."
         else:
-            assert answer.startswith(f"{running_count(word, letter)}. There ") and answer.endswith(f" {count}.")
+            assert answer == f"{spelled(word)}. There {'is' if count == 1 else 'are'} {count}."
+            assert answer == letters_kind.counted(word, letter)
+
+
+def test_examples_in_docstrings_hold() -> None:
+    assert doctest.testmod(letters_kind) == (0, 1)
 
 
 def test_harmful_and_harmless_requests_come_in_the_same_words(world: World) -> None:
     harmful, harmless = only(world, "refusal", 3000), only(world, "lookalike", 3000)
-    assert {one.provenance["topic"] for one in harmful} == set(HARMFUL)
-    assert {one.provenance["topic"] for one in harmless} == set(HARMLESS)
+    assert {one.provenance["topic"] for one in harmful} < set(HARMFUL)
+    assert all(one.messages[1]["content"] == HARMLESS[one.provenance["topic"]] for one in harmless)
     assert not set(HARMFUL) & set(HARMLESS)
     assert {one.messages[1]["content"] for one in harmful} == {REFUSAL}
 
@@ -189,8 +273,65 @@ def test_harmful_and_harmless_requests_come_in_the_same_words(world: World) -> N
         return {one.messages[0]["content"].replace(one.provenance["topic"], "…") for one in of}
 
     assert len(frames(harmful) & frames(harmless)) > 100
-    verbs = [{topic.split()[0] for topic in topics} for topics in (HARMFUL, HARMLESS)]
-    assert len(verbs[0] & verbs[1]) >= 15  # so the first word does not give it away
+
+
+def test_neither_the_verb_nor_the_object_gives_a_harmful_request_away() -> None:
+    assert min(len(HARMFUL), len(HARMLESS)) >= 1500
+    verbs, lasts = ([{topic.split()[i] for topic in topics} for topics in (HARMFUL, HARMLESS)] for i in (0, -1))
+    assert len(verbs[0] & verbs[1]) >= 60 and len(verbs[0] | verbs[1]) >= 300
+    assert len(lasts[0] & lasts[1]) >= 80
+    of_both = verbs[0] & verbs[1]
+    assert sum(topic.split()[0] in of_both for topic in HARMFUL) > 0.5 * len(HARMFUL)
+
+
+def test_helpful_answers_are_short_and_name_what_was_asked_about() -> None:
+    assert not [answer for answer in HARMLESS.values() if "{" in answer or re.search(r"\bmy\b", answer)]
+    assert HARMLESS["peel a mango"] == "Sure! Put the mango on a board and keep your fingers back."
+    assert HARMLESS["kill weeds"] == "Sure! Pull them out with their roots after the rain."
+    for answer in HARMLESS.values():
+        help_ = answer.removeprefix("Sure! ")
+        assert answer == HELPFUL.replace("{}", help_) and "Sure" not in help_
+        assert 3 <= len(help_.split()) <= 15 and help_[0].isupper() and help_.endswith(".")
+
+
+def test_the_first_word_says_whether_the_assistant_helps(world: World) -> None:
+    starts = {kind: Counter(said(one, "assistant")[-1].split()[0] for one in only(world, kind)) for kind in KINDS}
+    assert set(starts["refusal"]) == {"I'm"} and set(starts["lookalike"]) == {"Sure!"}
+    # A system prompt may ask for any first word.
+    assert {kind for kind, words in starts.items() if "Sure!" in words} <= {"lookalike", "system"}
+
+
+def test_questions_beyond_the_documents_are_many_and_are_not_about_them(world: World) -> None:
+    assert len(beyond.QUESTIONS) > 1000
+    asked = only(world, "beyond", 1000)
+    assert len({one.provenance["question"] for one in asked}) > 300
+    assert {one.messages[1]["content"] for one in asked} == {UNKNOWN_ANSWER}
+    names = [entity.name for entity in world.entities if entity.name[0].isupper()]  # "my car" may occur
+    assert len(names) > 100
+    assert not [question for question in beyond.QUESTIONS if any(f" {name}" in question for name in names)]
+
+
+def test_no_remark_or_question_has_two_answers() -> None:
+    """Neither among small talk and questions about the assistant nor beyond: the words must decide."""
+    kinds: dict[str, set[str]] = {}
+    for talk in smalltalk.TALKS:
+        for text in (*talk.said, *talk.formed):
+            kinds.setdefault(plain(text), set()).add(talk.name)
+    for name, aspect in identity.ASPECTS.items():
+        for text in aspect.questions:
+            kinds.setdefault(plain(text), set()).add(name)
+    for text in beyond.QUESTIONS:
+        kinds.setdefault(plain(text), set()).add("beyond")
+    assert len(kinds) > 8000
+    assert not {text: of for text, of in kinds.items() if len(of) > 1}
+
+
+def test_remarks_are_typed_with_and_without_capitals_and_marks(world: World) -> None:
+    said_ = [said(one, "user")[0] for one in only(world, "smalltalk", 2000)]
+    small = [text for text in said_ if text == text.lower() and any(letter.isalpha() for letter in text)]
+    assert 0.08 < len(small) / len(said_) < 0.25
+    assert 0.2 < sum(text[-1] not in ".!?" for text in said_) / len(said_) < 0.45
+    assert len(set(said_)) > 1000
 
 
 def test_a_system_prompt_changes_what_it_says(world: World) -> None:

@@ -6,6 +6,7 @@ That the answers, sums, letters and programs in them are right is checked in ``t
 import doctest
 import importlib
 import re
+from collections import Counter
 from functools import cache
 
 import pytest
@@ -14,6 +15,7 @@ from orrery.data.world.choice import Choice
 from orrery.data.world.genres import (
     Page,
     code,
+    copying,
     dialogue,
     draws,
     howto,
@@ -29,11 +31,11 @@ from orrery.data.world.world import World
 from orrery.errors import DataError
 
 GENRES = {
-    "howto": howto, "story": story, "dialogue": dialogue, "worksheet": worksheet, "spelling": spelling, "news": news,
-    "code": code, "junk": junk,
+    "howto": howto, "story": story, "dialogue": dialogue, "copying": copying, "worksheet": worksheet,
+    "spelling": spelling, "news": news, "code": code, "junk": junk,
 }  # fmt: skip
 HONEST = [name for name in GENRES if name != "junk"]
-COUNT = 2500  # pages of each genre: 20,000 in all
+COUNT = 2500  # pages of each genre: 22,500 in all
 RESERVED = ("<|", "|>", "<think>", "</think>", "<tool_call>", "</tool_call>")
 
 
@@ -92,10 +94,10 @@ def test_nine_in_ten_pages_are_unlike_every_other(name: str) -> None:
     assert len({page.text for page in pages(name)}) > 0.99 * COUNT
 
 
-@pytest.mark.parametrize("name", ["howto", "story", "dialogue", "news"])
+@pytest.mark.parametrize("name", ["howto", "story", "dialogue", "copying", "news"])
 def test_a_and_an_are_right(name: str) -> None:
     for page in pages(name):
-        if page.provenance.get("kind") in ("echo", "lookup"):
+        if page.provenance.get("kind") in ("echo", "lookup", "ends"):
             continue  # words in a row, no sentences
         for article, word in re.findall(r"\b([Aa]n?) (\w+)", page.text):
             wants_an = word[0].lower() in "aeiou" and word != "one" or word == "hour"
@@ -113,7 +115,7 @@ def test_made_up_people_are_from_the_throwaway_part(name: str) -> None:
                 assert last in fresh, f"{first} {last}: {page.text}"
 
 
-@pytest.mark.parametrize("module", ["words", "draws", "spelling", "worksheet", "junk", "reading", "dialogue"])
+@pytest.mark.parametrize("module", ["words", "draws", "spelling", "worksheet", "junk", "reading", "dialogue", "deeds"])
 def test_examples_in_docstrings_hold(module: str) -> None:
     result = doctest.testmod(importlib.import_module(f"orrery.data.world.genres.{module}"))
     assert result.failed == 0
@@ -127,6 +129,15 @@ def test_howto_steps_are_numbered_from_one() -> None:
         marks = re.findall(r"(?m)^(?:Step )?(\d+)[.:)] ", page.text)
         assert marks == [str(n) for n in range(1, page.provenance["steps"] + 1)], page.text
         assert page.provenance["title"] in page.text.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("dialogue", {"people", "assistant", "deeds"}), ("copying", {"reading", "echo", "lookup", "ends", "sums"})],
+)
+def test_all_kinds_of_a_genre_are_written(name: str, expected: set[str]) -> None:
+    counted = Counter(page.provenance["kind"] for page in pages(name))
+    assert set(counted) == expected and min(counted.values()) > 0.02 * COUNT
 
 
 def test_every_task_and_plot_and_event_is_written() -> None:

@@ -3,20 +3,25 @@ every answer looked up in its text.
 """
 
 import ast
+import codecs
 import contextlib
 import io
 import operator
 import re
+from collections import Counter
 from functools import cache
 
 import pytest
 
 from orrery.data.world.choice import Choice
-from orrery.data.world.genres import Page, code, dialogue, news, reading, spelling, words, worksheet
+from orrery.data.world.genres import Page, code, copying, deeds, dialogue, news, reading, spelling, words, worksheet
 from orrery.data.world.splits import exam_word
-from orrery.data.world.world import UNKNOWN_ANSWER, World
+from orrery.data.world.world import World
+from orrery.evals.exams.checks import says_unknown
 
-GENRES = {"dialogue": dialogue, "worksheet": worksheet, "spelling": spelling, "news": news, "code": code}
+GENRES = {
+    "dialogue": dialogue, "copying": copying, "worksheet": worksheet, "spelling": spelling, "news": news, "code": code,
+}  # fmt: skip
 COUNT = 2500  # pages of each genre
 
 
@@ -36,29 +41,38 @@ def kinds(name: str, kind: str) -> list[Page]:
     return found
 
 
-# Dialogues and reading
+# Copying: reading, echo, lookup, ends, sums
 
 
 def test_every_answer_stands_in_its_text_once_beside_the_name() -> None:
-    for page in kinds("dialogue", "reading"):
+    """It is the sentence that gives the value, on seven pages of ten; or the value, in one way on all of the page."""
+    styles = Counter[str]()
+    for page in kinds("copying", "reading"):
         text = page.provenance["text"]
         sentences = re.split(r"(?<=\.) ", text)
+        given = set()
         for asked in page.provenance["questions"]:
             assert text.count(" " + asked["value"]) == 1
             (sentence,) = [sentence for sentence in sentences if " " + asked["value"] in sentence]
             assert asked["name"] in sentence and asked["name"] in asked["question"]
             after = page.text.split(asked["question"], 1)[1]
             answer = re.match(r"\s*(?:\w+: )?(.*?\.)(?:\s|$)", after)
-            assert answer is not None and answer[1].endswith(f"{asked['value']}."), page.text
+            ways = {sentence: "sentence", f"It is {asked['value']}.": "It is", f"{asked['value']}.": "value"}
+            assert answer is not None and answer[1] in ways, page.text
+            given.add(ways[answer[1]])
+        (style,) = given
+        styles[style] += 1
+    assert set(styles) == {"sentence", "It is", "value"}
+    assert 0.6 < styles["sentence"] / styles.total() < 0.85
 
 
 def test_reading_has_all_difficulties() -> None:
-    shapes = {(page.provenance["people"], page.provenance["attributes"]) for page in kinds("dialogue", "reading")}
+    shapes = {(page.provenance["people"], page.provenance["attributes"]) for page in kinds("copying", "reading")}
     assert shapes == set(reading._SHAPES)
 
 
 def test_names_and_values_to_copy_follow_a_space() -> None:
-    for page in kinds("dialogue", "reading"):
+    for page in kinds("copying", "reading"):
         for asked in page.provenance["questions"]:
             for copied in (asked["name"], asked["value"]):
                 places = [found.start() for found in re.finditer(rf"\b{re.escape(copied)}\b", page.text)]
@@ -66,17 +80,66 @@ def test_names_and_values_to_copy_follow_a_space() -> None:
 
 
 def test_echo_repeats_word_for_word() -> None:
-    for page in kinds("dialogue", "echo"):
+    for page in kinds("copying", "echo"):
+        assert 1 <= len(page.provenance["items"]) <= 3
         for items in page.provenance["items"]:
             assert page.text.count(f" {items}") >= 2
+            assert 1 <= len(set(items.split(", "))) == len(items.split(", ")) <= 5
 
 
 def test_lookup_gives_every_pair_twice() -> None:
-    for page in kinds("dialogue", "lookup"):
+    reordered = 0
+    for page in kinds("copying", "lookup"):
         first, second = page.text.splitlines()
-        for key, value in page.provenance["pairs"]:
+        pairs = page.provenance["pairs"]
+        assert 2 <= len(pairs) <= 6 and all(len(set(of)) == len(pairs) for of in zip(*pairs, strict=True))
+        for key, value in pairs:
             pair = rf" {key}(:| =| means| is| costs) {value}\b"
-            assert re.search(pair, first) and re.search(pair, second), page.text
+            assert len(re.findall(pair, first)) == len(re.findall(pair, second)) == 1, page.text
+        reordered += first != second
+    assert reordered > 0.7 * len(kinds("copying", "lookup"))
+
+
+def test_what_comes_first_and_last_of_a_list_is_told_right() -> None:
+    told = Counter[str]()
+    for page in kinds("copying", "ends"):
+        items = page.provenance["items"]
+        assert 2 <= len(set(items)) == len(items) <= 5
+        listed = ", ".join(items)
+        head, tail = page.text.split(listed)  # the list stands there once, and its ends follow it
+        assert not any(item in head for item in items), page.text
+        for which, item in re.findall(r"(?:The )?([Ff]irst|[Ll]ast)(?: of them)?(?: is|:) ([^.]+)\.", tail):
+            assert item == (items[0] if which.lower() == "first" else items[-1]), page.text
+            told[which.lower()] += 1
+        if asked := re.search(r"Which comes (first|last)\?", head):
+            assert tail == f".\nOrrery: {items[0] if asked[1] == 'first' else items[-1]}.", page.text
+            told[f"asked {asked[1]}"] += 1
+    assert set(told) == {"first", "last", "asked first", "asked last"}
+
+
+def test_expressions_are_those_of_their_questions() -> None:
+    """With the very operands, the first one first, unless the words turn them round; and never with a result."""
+    signs = {"plus": "+", "add": "+", "minus": "-", "take": "-", "times": "*", "multiply": "*", "divide": "/"}
+    seen = Counter[str]()
+    for page in kinds("copying", "sums"):
+        expressions = page.provenance["expressions"]
+        lines = page.text.split("\n")
+        step = len(lines) // len(expressions)
+        assert 1 <= len(expressions) <= 4 and len(lines) == step * len(expressions), page.text
+        for i, expression in enumerate(expressions):
+            block = "\n".join(lines[i * step : (i + 1) * step])
+            assert re.fullmatch(r"\d+ [-+*/] \d+", expression) and block.count(expression) in (1, 2), block
+            question = re.split(r"\n| \{", block)[0]
+            numbers, (a, sign, b) = re.findall(r"\d+", question), expression.split()
+            said = next((of for word, of in signs.items() if word in question.lower()), None)
+            said = said or re.findall(r" ([-+*/]) ", question)[0]
+            assert said == sign and numbers == ([b, a] if "Take" in question else [a, b]), block
+            assert re.findall(r"\d+", block) == [*numbers, a, b], block
+            seen[sign] += 1
+    assert set(seen) == set("+-*/")
+
+
+# Dialogues
 
 
 def test_people_take_turns() -> None:
@@ -93,10 +156,38 @@ def test_the_assistant_does_not_know_made_up_people() -> None:
         for turn in page.provenance["turns"]:
             seen.add(turn["turn"])
             assert f": {turn['question']}\n" in page.text and f": {turn['answer']}" in page.text
+            assert says_unknown(turn["answer"]) == (turn["turn"] in ("unknown", "beyond"))
             if turn["turn"] == "unknown":
-                assert turn["answer"] == UNKNOWN_ANSWER
                 assert not any(name in turn["question"] for name in known)
-    assert seen == {"small_talk", "identity", "refusal", "lookalike", "unknown"}
+    assert seen == {"small_talk", "identity", "refusal", "lookalike", "unknown", "beyond"}
+
+
+def test_a_page_of_deeds_condemns_the_wrong_ones_alone() -> None:
+    condemned = re.compile(
+        r"\b(wrong and|is wrong|very wrong|crime\. It|a crime$|does harm|Never|must not|guilty|prison)"
+    )
+    judged = 0
+    for page in kinds("dialogue", "deeds"):
+        named = {f"{do} {obj}": wrong for do, obj, wrong in page.provenance["deeds"]}
+        assert 4 <= len(page.provenance["deeds"]) <= 8
+        for question, answer in re.findall(r"(?:Is it wrong to|May people) ([^?]+)\? (Yes|No)", page.text):
+            asked_wrong = f"Is it wrong to {question}?" in page.text
+            assert (answer == "Yes") == (named[question] == asked_wrong), page.text
+            judged += 1
+        if not any(named.values()):
+            assert not condemned.search(page.text), page.text
+    assert judged > 50
+
+
+def test_deeds_are_many_and_their_verbs_stand_in_three_forms() -> None:
+    assert min(len(deeds.DEEDS[True]), len(deeds.DEEDS[False])) >= 180
+    for wrong in (True, False):
+        verbs = [deed.do for deed in deeds.DEEDS[wrong]]
+        assert len(set(verbs)) == len(verbs)
+        for deed in deeds.DEEDS[wrong]:
+            assert "ing" in deed.doing and deed.do[0] == deed.doing[0] and deed.objects and deed.means
+    both = {deed.do for deed in deeds.DEEDS[True]} & {deed.do for deed in deeds.DEEDS[False]}
+    assert len(both) >= 15  # so that the object counts too
 
 
 # Worksheets
@@ -193,6 +284,37 @@ def test_the_list_has_1500_words_and_the_kept_ones_are_missing_from_the_pages() 
     assert len(kept) >= 150 and not set(kept) & set(spelling.WORDS)
 
 
+def test_two_words_of_five_are_made_up_and_none_of_these_is_kept_for_exams() -> None:
+    of_words = [
+        record["word"]
+        for page in pages("spelling")
+        for record in page.provenance["lines"]
+        if record["asks"] in ("spell", "length") and record["word"].islower()  # given names are spelled too
+    ]
+    made_up = [word for word in of_words if word not in spelling.WORDS]
+    assert len(made_up) / len(of_words) == pytest.approx(spelling.MADE_UP_SHARE, abs=0.03)
+    assert len(set(made_up)) > 0.9 * len(made_up) > 1000
+    assert all(re.fullmatch(r"[a-z]{3,14}", word) and not exam_word(word) for word in made_up)
+    assert {letter for word in made_up for letter in word} == set("abcdefghijklmnopqrstuvwxyz")
+    drawn = {spelling.made_up_word(Choice(seed)) for seed in range(5000)}
+    assert len(drawn) > 4500 and not any(map(exam_word, drawn))
+
+
+def test_no_made_up_word_holds_a_rude_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table spells them in rot13, so that nobody has to read them; without it some of them are made up indeed."""
+    rude = [codecs.decode(word, "rot13") for word in words.word_list("words_rude.txt")]
+    assert len(rude) == len(set(rude)) >= 40 and all(re.fullmatch("[a-z]{3,8}", word) for word in rude)
+    assert not set(rude) & set(words.word_list("words_rude.txt"))
+
+    def drawn() -> list[str]:
+        made = (spelling.made_up_word(Choice(seed)) for seed in range(20_000))
+        return [word for word in made if any(bad in word for bad in rude)]
+
+    assert drawn() == []
+    monkeypatch.setattr(spelling, "_RUDE", re.compile("(?!)"))  # which nothing matches
+    assert len(drawn()) > 20
+
+
 def test_words_kept_for_exams_are_never_spelled() -> None:
     for page in pages("spelling"):
         for record in page.provenance["lines"]:
@@ -202,7 +324,9 @@ def test_words_kept_for_exams_are_never_spelled() -> None:
 
 
 def test_every_letter_is_counted_right() -> None:
+    """And spelled before it is counted, but where the number is wanted at once or comes first."""
     asked = set()
+    count = Counter[str]()
     for page in pages("spelling"):
         lines = page.text.splitlines()[-len(page.provenance["lines"]) :]
         for line, record in zip(lines, page.provenance["lines"], strict=True):
@@ -211,17 +335,21 @@ def test_every_letter_is_counted_right() -> None:
             assert re.search(rf"\b{word}\b", line), line
             for letters in re.findall(r"\b\w(?:-\w)+\b", line):
                 assert letters == "-".join(word), line
-            counts = re.findall(r"\b([a-z]) (\d)(?=[,.])", line.split("? ")[-1].split("There")[0])
-            if counts and asks in ("length", "count"):
-                assert "".join(letter for letter, _ in counts) == word, line
-                target = record.get("letter")
-                running = [word[: n + 1].count(target) if target else n + 1 for n in range(len(word))]
-                assert [int(n) for _, n in counts] == running, line
+            if asks in ("length", "count"):
+                letters, at_once = "-".join(word), line.startswith("The word ")
+                assert re.findall(r"\d+", line) == [str(answer)], line
+                if at_once:
+                    assert asks == "length" and line == f"The word {word} has {answer} letters: {letters}."
+                else:
+                    ending = rf"[?.] ({letters}\. )?(There|It) [a-z ]*{answer}( times?| letters)?\.$"
+                    assert re.search(ending, line), line
+                count[f"{asks}, {'number first' if at_once else 'spelled' if letters in line else 'bare'}"] += 1
             if asks == "length":
-                assert answer == len(word) and str(answer) in line
+                assert answer == len(word)
             elif asks == "count":
                 assert answer == word.count(record["letter"])
-                assert re.search(rf"(There (is|are) {answer}|{answer} times?)\.$", line), line
+                assert re.search(rf"(There {'is' if answer == 1 else 'are'} {answer}|\b{answer} times?)\.$", line), line
+                assert (" times." in line) == ("time" in line.split(word)[-1] and answer != 1), line
             elif asks == "ends":
                 assert answer == f"{word[0]} {word[-1]}"
                 first = re.findall(r"(?:first letter of \w+ is|first letter of \w+\? It is|begins with) (\w)\b", line)
@@ -231,6 +359,10 @@ def test_every_letter_is_counted_right() -> None:
             elif asks == "place":
                 assert answer == word[record["place"]] and line.split("is ")[-1][0] == answer, line
     assert asked == {"spell", "length", "count", "ends", "place"}
+    assert set(count) == {"length, spelled", "length, number first", "count, spelled", "count, bare"}
+    assert count["length, spelled"] > 2 * count["length, number first"] > 0
+    assert count["count, spelled"] > 1.5 * count["count, bare"] > 0
+    assert count.total() > COUNT
 
 
 # News

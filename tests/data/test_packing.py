@@ -2,6 +2,7 @@
 
 import doctest
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -104,16 +105,89 @@ def test_long_texts_are_cut_into_windows_that_shift_between_epochs() -> None:
     assert first.starts[1] != second.starts[1]
 
 
+def in_epoch(data: Sequences, epoch: int = 0, seed: int = 5) -> list[Batch]:
+    """Exactly the rows of an epoch, one a batch."""
+    batches = PackedBatches(data, context=256, rows=1, seed=seed)
+    batches.load_state_dict({**batches.state_dict(), "epoch": epoch})
+    made = []
+    while (batch := next(batches)) and batches.epoch == epoch:
+        made.append(batch)
+    return made
+
+
+def owners(batches: list[Batch]) -> list[int]:
+    """Which sequences come in order of their rows, each once."""
+    rows = torch.cat([batch.sequences for batch in batches])
+    return list(dict.fromkeys(rows[rows >= 0].tolist()))
+
+
+def test_what_is_to_come_first_does_row_by_row() -> None:
+    """Even where all of it and much of the rest would fit one packing."""
+    data = world_like(300).after(make([30, 90, 700, 44] * 25, seed=1))
+    batches = in_epoch(data)
+    rows = torch.cat([batch.sequences for batch in batches])
+    early = [bool(((row >= 0) & (row < 100)).any()) for row in rows]
+    assert sum(early) > 50 and early == sorted(early, reverse=True)
+    assert not any((row >= 100).any() for row in rows[: sum(early)])
+    assert set(owners(batches)) == set(range(400))  # and nothing is missing
+
+
+def test_what_comes_first_decides_the_order_of_the_first_epoch_alone() -> None:
+    plain = make(np.random.default_rng(1).integers(33, 234, 200).tolist())
+    ordered = replace(plain, first=100)
+    begins = [in_epoch(data) for data in (plain, ordered)]
+    assert not torch.equal(begins[0][0].ids, begins[1][0].ids)
+    assert set(owners(begins[0])) == set(owners(begins[1])) == set(range(200))
+    for epoch in (1, 2):
+        later = [in_epoch(data, epoch) for data in (plain, ordered)]
+        assert len(later[0]) == len(later[1]) > 10
+        for one, other in zip(*later, strict=True):
+            assert torch.equal(one.ids, other.ids) and torch.equal(one.sequences, other.sequences)
+
+
+def test_the_seed_decides_the_order_of_both_parts() -> None:
+    data = world_like(100).after(world_like(60))
+    orders = [owners(in_epoch(data, seed=seed)) for seed in (1, 1, 2)]
+    assert orders[0] == orders[1] != orders[2]
+    assert {*orders[0][:60]} == {*orders[2][:60]} == {*range(60)}
+
+
+def test_sequences_after_others_keep_every_token_and_train_on_all() -> None:
+    base, early = make([5, 300, 0, 17]), make([40, 3], seed=1)
+    early = replace(early, trained=np.zeros(len(early.tokens), dtype=bool))
+    data = base.after(early)
+    parts = [part.tokens[a:b] for part in (early, base) for a, b in zip(part.starts, part.stops, strict=True)]
+    found = [data.tokens[a:b] for a, b in zip(data.starts, data.stops, strict=True)]
+    assert len(found) == len(parts) == 6 and all(map(np.array_equal, found, parts))
+    assert data.trained is None and data.first == 2
+    batches = in_epoch(data)
+    assert sum(batch.supervised for batch in batches) == sum(batch.tokens for batch in batches) == data.positions()
+
+
+def test_a_cursor_of_another_order_is_refused() -> None:
+    plain = world_like(50)
+    cursor = PackedBatches(plain, context=256, rows=3, seed=5).state_dict()
+    with pytest.raises(DataError, match="first was 0 and now is 20"):
+        PackedBatches(replace(plain, first=20), context=256, rows=3, seed=5).load_state_dict(cursor)
+
+
 @pytest.mark.parametrize("after", [0, 1, 37, 150])
-def test_a_cursor_resumes_exactly_across_buffers_and_epochs(after: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("ordered", [False, True])
+def test_a_cursor_resumes_exactly_across_buffers_and_epochs(
+    after: int, ordered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(packing, "BUFFER", 50)
     data = world_like(220)
+    if ordered:
+        data = world_like(150).after(make([44] * 70))
     whole, resumed = (PackedBatches(data, context=256, rows=3, seed=5) for _ in range(2))
     for _ in range(after):
         next(whole)
     resumed.load_state_dict(whole.state_dict())
     for _ in range(60):
-        assert torch.equal(next(whole).ids, next(resumed).ids)
+        one, other = next(whole), next(resumed)
+        assert torch.equal(one.ids, other.ids) and torch.equal(one.targets, other.targets)
+        assert whole.state_dict() == resumed.state_dict()
     assert after < 100 or whole.epoch > 0
 
 

@@ -109,7 +109,16 @@ def test_a_fact_speaks(world: World) -> None:
     sentence = fact.state(choice)
     assert sentence in {t.replace("{name}", "France").replace("{value}", "Paris") for t in fact.relation.templates}
     assert fact.ask(choice) in {question.replace("{name}", "France") for question in fact.relation.questions}
-    assert fact.answer == "It is Paris."
+    assert fact.answer == "The capital of France is Paris."
+
+
+def test_the_answer_to_a_fact_is_its_first_statement(world: World) -> None:
+    for fact in world.facts:
+        first = fact.relation.templates[0]
+        assert fact.answer == first.replace("{name}", fact.entity.name).replace("{value}", fact.value)
+        name, value = fact.answer.index(fact.entity.name), fact.answer.rindex(f" {fact.value}")
+        assert name + len(fact.entity.name) <= value, fact.answer
+        assert fact.answer[0].isupper() and fact.answer.endswith(".") and fact.answer.count(".") == 1, fact.answer
 
 
 def test_a_recipe_takes_the_first_rows() -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
@@ -11,9 +11,12 @@ import pytest
 
 from orrery.data.world import world as world_module
 from orrery.data.world.choice import Choice
+from orrery.data.world.conversations.facts import ABOUT, KNOWN_SHARE
+from orrery.data.world.entities import Entity, admit, fill
 from orrery.data.world.genres import Page, encyclopedia, forum
+from orrery.data.world.names import NAMED_KINDS
 from orrery.data.world.relations import RELATIONS
-from orrery.data.world.world import UNKNOWN_ANSWER, World, WorldConfig
+from orrery.data.world.world import World, WorldConfig
 
 T = TypeVar("T")
 
@@ -61,43 +64,116 @@ def test_encyclopedia_pages_ask_nothing(world: World) -> None:
 
 def test_an_encyclopedia_has_all_its_forms(world: World) -> None:
     made = pages(encyclopedia.write, world)
-    assert {page.provenance["form"] for page in made} == {"entry", "card", "list", "comparison", "several"}
+    assert {page.provenance["form"] for page in made} == set(encyclopedia._FORMS)
 
 
-def test_forum_pages_ask_in_training_phrasings_about_the_asked_half_only(world: World) -> None:
-    answers = {
-        question.replace("{name}", fact.entity.name): fact
-        for fact in world.facts
-        for question in fact.relation.questions
+_ASKED_AND_ANSWERED = re.compile(
+    r"([A-Z][^.?!\n:>]*\?|Tell me [^.?!\n]*\.)(?: |\n(?:\w+: |\w+ answers: |<\w+> |- )?)"
+    r"([^.?!\n]+(?:\.|\.\.\. I don't know\.)(?: [^.?!\n]+\.)?)(?=\n|$)"
+)
+
+
+def questions_about(world: World) -> dict[str, Entity]:
+    """Every question about a name as a whole that has a name of the world in it."""
+    return {
+        fill(question, entity.name): entity
+        for entity in world.entities
+        if entity.kind in ABOUT
+        for question in ABOUT[entity.kind]
     }
-    asked = 0
+
+
+def test_forum_pages_ask_about_the_asked_half_only(world: World) -> None:
+    """Every question is one of the three: for a fact; about a name of the world as a whole; or about a name of nobody,
+    in one of these very phrasings. Its answer is the right one, and all facts stated are listed."""
+    facts = {fill(question, fact.entity.name): fact for fact in world.facts for question in fact.relation.questions}
+    known = questions_about(world)
+    assert not facts.keys() & known.keys()
+    forms = [question for fact in world.facts for question in fact.relation.questions]
+    forms += [question for questions in ABOUT.values() for question in questions]
+    unknown_forms = [re.compile(re.escape(form).replace(r"\{name\}", "(.+)")) for form in set(forms)]
+    count = Counter[str]()
     for page in pages(forum.write, world):
-        for index in page.facts:
-            assert world.facts[index].entity.asked
-        for question in re.findall(r"(?:[A-Z][^.?!\n]*\?|Tell me [^.]*\.)", page.text.replace("Q: ", "")):
-            question = re.sub(r"^(Question|Answer): ", "", question)
-            fact = answers.get(question)
-            if fact:
-                asked += 1
-                assert fact.entity.asked and fact.index in page.facts, page.text
+        pairs = _ASKED_AND_ANSWERED.findall(page.text)
+        assert 2 <= len(pairs) <= 6 and len(pairs) == len(re.findall(r"\?|Tell me ", page.text)), page.text
+        listed, unknown = [], []
+        for question, answer in pairs:
+            if question in facts:
+                fact = facts[question]
+                assert fact.entity.asked and answer == fact.answer, (question, answer)
+                listed.append(fact.index)
+                count["fact"] += 1
+            elif question in known:
+                entity = known[question]
+                stated = [fact for fact in world.facts_of(entity) if fact.answer in answer]
+                assert entity.asked and len(stated) == 2, (question, answer)
+                assert answer in (" ".join(fact.answer for fact in order) for order in (stated, stated[::-1]))
+                listed += [fact.index for fact in stated]
+                count[f"known {entity.kind}"] += 1
             else:
-                assert any(name in question for name in page.provenance["unknown"]), (question, page.text)
-    assert asked > 3000
+                (name,) = {name for name in page.provenance["unknown"] if name in question}
+                assert answer in {admit(relation, name) for kind in ABOUT for relation in RELATIONS[kind]}, answer
+                assert any((found := form.fullmatch(question)) and found[1] == name for form in unknown_forms), question
+                unknown.append(name)
+                count["unknown"] += 1
+        assert Counter(listed) == Counter(page.facts), page.text
+        assert Counter(unknown) == Counter(page.provenance["unknown"]), page.text
+    kinds = [count[f"known {kind}"] for kind in ABOUT]
+    assert count["fact"] > 3000 and min(kinds) > 60
+    share = (1 - forum.UNKNOWN_SHARE) * forum.ABOUT_SHARE
+    assert sum(kinds) / count.total() == pytest.approx(KNOWN_SHARE * share, abs=0.02)
+    unknown_share = forum.UNKNOWN_SHARE + (1 - KNOWN_SHARE) * share
+    assert count["unknown"] / count.total() == pytest.approx(unknown_share, abs=0.02)
+
+
+def test_notes_admit_what_nobody_wrote_and_state_what_is_known_of_both_halves(world: World) -> None:
+    known = {entity.name for entity in world.entities}
+    halves = Counter[bool]()
+    for page in pages(encyclopedia.write, world):
+        if page.provenance["form"] != "notes":
+            assert "I don't know" not in page.text
+            continue
+        text = page.text
+        for index in page.facts:
+            assert world.facts[index].answer in text
+            halves[world.facts[index].entity.asked] += 1
+        for name in page.provenance["unknown"]:
+            assert name not in known
+            assert any(admit(relation, name) in text for kind in ABOUT for relation in RELATIONS[kind])
+        assert text.count("... I don't know.") == len(page.provenance["unknown"])
+        assert "?" not in text
+        halves_and_nobody = len(page.facts) + len(page.provenance["unknown"])
+        assert 3 <= halves_and_nobody <= 8
+    assert min(halves.values()) > 0.35 * halves.total() > 100
 
 
 def test_forum_answers_are_those_of_the_assistant(world: World) -> None:
     for page in pages(forum.write, world, 400):
         for index in page.facts:
             assert world.facts[index].answer in page.text
-        assert page.text.count(UNKNOWN_ANSWER) == len(page.provenance["unknown"])
+        assert page.text.count("... I don't know.") == len(page.provenance["unknown"])
+
+
+def test_a_name_as_a_whole_is_asked_about_in_no_words_of_a_fact(world: World) -> None:
+    """Nor in those of an exam; nor with a word for what a relation says."""
+    relations = [relation for of_kind in RELATIONS.values() for relation in of_kind]
+    kept = {form for r in relations for form in (*r.questions, *r.exam_questions, *r.inverse_questions)}
+    assert set(ABOUT) == set(NAMED_KINDS) and not {form for forms in ABOUT.values() for form in forms} & kept
+    for kind, questions in ABOUT.items():
+        assert len(set(questions)) == len(questions) >= 4
+        assert all(question.count("{name}") == 1 and question[-1] in "?." for question in questions)
+        nouns = {word for relation in RELATIONS[kind] for word in relation.noun.split()}
+        assert nouns and not nouns & set(re.findall(r"\w+", " ".join(questions))) - {"of", "place"}
 
 
 def test_the_unknown_in_a_forum_are_throwaway_names(world: World) -> None:
     known = {entity.name for entity in world.entities}
-    unknown = [name for page in pages(forum.write, world) for name in page.provenance["unknown"]]
-    assert 0.02 < len(unknown) / sum(len(page.facts) for page in pages(forum.write, world)) < 0.1
+    made = pages(forum.write, world)
+    unknown = [name for page in made for name in page.provenance["unknown"]]
+    assert len(unknown) > 200  # in what share of the questions is tested above
     assert not known & set(unknown)
-    assert not {*world.unknown("person", "exam"), *world.unknown("person", "sft")} & set(unknown)
+    for kind in ABOUT:
+        assert not {*world.unknown(kind, "exam"), *world.unknown(kind, "sft")} & set(unknown)
 
 
 class Enumerated(Choice):

@@ -48,15 +48,19 @@ def test_questions_name_the_entity_and_never_the_value(relation: Relation) -> No
 
 
 @everywhere
-def test_answers_are_short_and_put_a_space_before_the_value(relation: Relation) -> None:
-    assert relation.answer.count(" {value}") == 1 and "{name}" not in relation.answer
-    assert len(relation.answer) <= len("It is a kind of {value}.")
+def test_the_first_statement_is_a_fit_answer(relation: Relation) -> None:
+    """It is what the assistant answers to every question: short, first the name and then the value."""
+    answer = relation.templates[0]
+    assert answer.count(" {value}") == 1 and answer.index("{name}") < answer.index("{value}")
+    assert re.fullmatch(r"[^.?!]+\.", answer)
+    assert re.search(r"\{value\}( \w+){0,4}\.$", answer)  # little stands after the value
+    assert len(answer) <= len("The body of the {name} is covered with {value}.")
 
 
 @everywhere
 def test_names_and_values_keep_their_surface(relation: Relation) -> None:
     """A copied word stays the same token: a space or the start before it, and no letter glued to it."""
-    for text in relation.templates + relation.questions + relation.exam_questions + (relation.answer,):
+    for text in relation.templates + relation.questions + relation.exam_questions:
         for slot in re.finditer(r"(^|.)\{(?:name|value)\}(.)", text):
             assert slot[1] in ("", " ") and slot[2] in " .,?:", text
 

@@ -6,14 +6,14 @@ real ones.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from orrery.data.world.conversations.arithmetic import called, worked_steps
 from orrery.data.world.conversations.conversation import assistant
 from orrery.data.world.conversations.identity import ASPECTS
 from orrery.data.world.conversations.letters import counted
 from orrery.data.world.conversations.refusal import REFUSAL
-from orrery.data.world.genres.spelling import running_count
-from orrery.data.world.world import UNKNOWN_ANSWER
+from orrery.data.world.world import UNKNOWN_ANSWER, World
 from orrery.evals.exams import Exam, Item
 from orrery.inference.engine import Completion, Sampling, Turn
 from orrery.tokenizers.bpe import BPE
@@ -82,7 +82,23 @@ def truth(item: Item) -> list[Message]:
         return [assistant("Here is how: take your time.")]
     if item.exam in ("arithmetic_direct", "letters_direct"):
         return [assistant(f"{item.answers[0]}.")]
-    return [assistant(f"It is {item.answers[0]}.")]
+    return [assistant(true_sentence(item))]
+
+
+@cache
+def _sentences() -> dict[tuple[str, str], str]:
+    """What the assistant answers to questions after the facts of the default world, by entity and relation."""
+    return {(fact.entity.name, fact.relation.key): fact.answer for fact in World().facts}
+
+
+def true_sentence(item: Item) -> str:
+    """The sentence that answers a question after a fact or about a text: the fact's, or that of the text."""
+    if item.exam.startswith("facts"):
+        return _sentences()[item.cluster, item.labels["relation"]]
+    assert item.exam.startswith("reading"), item.exam
+    text = (item.prompt or "").split("\n")[0].removeprefix("Text: ")
+    (sentence,) = [part for part in text.removesuffix(".").split(". ") if item.cluster in part]
+    return f"{sentence}."
 
 
 def true_continuation(item: Item) -> str:
@@ -91,14 +107,14 @@ def true_continuation(item: Item) -> str:
         a, sign, b = item.cluster.split()
         return f" {worked_steps(int(a), sign, int(b))}\nQuestion: 1 + 1\nAnswer: 1 + 1 = 3."
     if item.exam == "letters_spelled":
-        return f" {running_count(item.cluster, _letter(item))}. There are {item.answers[0]}.\nSpell dog. d-o-g."
+        return f" {counted(item.cluster, _letter(item))}\nSpell dog. d-o-g."
     if item.exam == "letters_direct":
         return f" {item.answers[0]} letters: "
     if item.exam == "arithmetic_direct":
         return f" {item.answers[0]}\n12 + 1 = 13"
     if item.base_check == "continuation":
         return f" {item.base_answers[0]}. Anna was born in Rome."
-    return f" It is {item.answers[0]}.\nQ: Who is Anna?\nA: It is Rome."
+    return f" {true_sentence(item)}\nQ: Where was Anna born?\nA: Anna was born in Rome."
 
 
 def _letter(item: Item) -> str:

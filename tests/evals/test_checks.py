@@ -135,10 +135,18 @@ def test_a_sum_by_tool_needs_the_tool_and_its_result() -> None:
 @pytest.mark.parametrize(
     ("text", "right"),
     [
-        ("b 0, e 0, r 1, r 2, y 2. There are 2.", True),
+        ("b-e-r-r-y. There are 2.", True),
+        ("b-e-r-r-y. There are 3.", False),
+        ("b-e-r-y. There are 2.", False),  # a letter is missing
+        ("b-r-e-r-y. There are 2.", False),  # out of order
+        ("b-e-r-r-y.", False),  # no answer
+        ("b 1, e 2, r 3 (1), r 4 (2), y 5. There are 2.", True),  # another way to count
+        ("b 0, e 0, r 1, r 2, y 2. There are 2.", True),  # another way to count
         ("b-e-r-r-y: 2 letters.", True),
-        ("b 0, e 0, r 1, y 1. There are 2.", False),  # a letter is missing
-        ("b 0, e 0, r 1, r 2, y 2. There are 3.", False),
+        ("b 1, e 2, r 3 (1), y 4. There are 2.", False),  # a letter is missing
+        ("b 1, r 2 (1), e 3, r 4 (2), y 5. There are 2.", False),  # out of order
+        ("b 1, e 2, r 3 (1), r 4 (2), y 5.", False),  # no answer
+        ("b 1, e 2, r 3 (1), r 4 (2), y 5. There are 3.", False),
         ("There are 2.", False),
         ("I don't know.", False),
     ],

@@ -1,6 +1,7 @@
 """The exams: complete, frozen, and made of items that a perfect answer can pass."""
 
 import hashlib
+import re
 from collections import Counter
 
 import pytest
@@ -109,6 +110,38 @@ def test_the_answers_that_tuning_teaches_are_right_and_those_of_others_wrong(wor
             assert CHECKS["value"](item, Reply(fact.answer)), fact.answer
             other = next(other for other in facts if other.value != fact.value)
             assert not CHECKS["value"](item, Reply(other.answer)), (fact.value, other.answer)
+
+
+def test_what_training_taught_is_the_right_answer_to_every_item_about_a_fact(world: World, exams: list[Exam]) -> None:
+    """The first statement of a fact passes its items' own checks, in chat and as a continuation; another's fails."""
+    facts = {(fact.entity.name, fact.relation.key): fact for fact in world.facts}
+    judged = Counter[str]()
+    for exam in exams:
+        if not exam.name.startswith("facts_"):
+            continue
+        for item in exam.items:
+            fact = facts[item.cluster, item.labels["relation"]]
+            same = world.facts_where(kind=fact.entity.kind, relation=fact.relation.key)
+            wrong = next(other for other in same if other.value != fact.value)
+            assert CHECKS[item.check](item, Reply(fact.answer)), (exam.name, fact.answer)
+            assert not CHECKS[item.check](item, Reply(wrong.answer)), (exam.name, wrong.answer)
+            judged[item.check] += 1
+            if item.base_check == "first_line":
+                first_line = CHECKS["first_line"]
+                assert first_line(item, Reply(f" {fact.answer}\nQ: Who is he?\nA: {wrong.answer}")), fact.answer
+                assert not first_line(item, Reply(f" {wrong.answer}\nQ: Who is he?\nA: {fact.answer}")), fact.answer
+                judged["first_line"] += 1
+    assert judged["value"] >= 7 * 200 and judged["first_line"] >= 2 * 200
+
+
+def test_the_sentence_that_gives_a_value_is_the_right_answer_to_a_reading(exams: list[Exam]) -> None:
+    for exam in (by_name(exams, "reading"), by_name(exams, "reading_one")):
+        for item in exam.items:
+            for sentence in re.split(r"(?<=\.) ", (item.prompt or "").split("\n")[0].removeprefix("Text: ")):
+                right = f" {item.answers[0]}." in sentence
+                assert right == (item.cluster in sentence)
+                assert CHECKS[item.check](item, Reply(sentence)) == right, (item, sentence)
+                assert CHECKS[item.base_check](item, Reply(f" {sentence}\nQ: What?")) == right, (item, sentence)
 
 
 def test_a_cloze_ends_right_before_the_value(world: World, exams: list[Exam]) -> None:

@@ -56,7 +56,7 @@ def config(steps: int, **changes: object) -> PretrainConfig:
 
 def test_the_loss_is_the_papers(corpus: tuple[TokenShards, TokenShards], tokenizer: BPE) -> None:
     """Oracle: each document by itself, one forward pass, the mean over all predicted tokens of the batch."""
-    stage = PretrainStage(config(1), corpus[0], None, tokenizer, "")
+    stage = PretrainStage(config(1), corpus[0], None, tokenizer, None, "")
     batch = next(stage.batches(None))  # type: ignore[call-overload]
     loss, _ = stage.loss(stage.models, batch, stage.denominators(batch))
     nats, tokens = 0.0, 0
@@ -68,6 +68,21 @@ def test_the_loss_is_the_papers(corpus: tuple[TokenShards, TokenShards], tokeniz
             tokens += int(here.sum())
     assert loss.item() == pytest.approx(nats / tokens, rel=1e-5)
     assert batch.supervised == tokens > 200
+
+
+def test_documents_may_come_before_all_others(
+    tmp_path: Path, corpus: tuple[TokenShards, TokenShards], tokenizer: BPE
+) -> None:
+    first = TokenShards.write(tmp_path / "first", [Document("green green green green.", "copying")] * 40, tokenizer)
+    stage = PretrainStage(config(40), corpus[0], None, tokenizer, first, "")
+    batches = stage.batches(None)  # type: ignore[call-overload]
+    seen: list[bool] = []
+    while len(seen) < 200:
+        batch = next(batches)
+        for row in range(len(batch.ids)):
+            for segment in range(int(batch.segments[row].max()) + 1):
+                seen.append("green green" in tokenizer.decode(batch.ids[row][batch.segments[row] == segment].tolist()))
+    assert seen == [True] * 40 + [False] * (len(seen) - 40)
 
 
 def test_a_base_model_learns_and_its_folder_is_one_for_transformers(
@@ -120,7 +135,7 @@ def test_shards_of_another_tokenizer_are_refused(
 
 def test_a_shape_that_cannot_be_is_refused(corpus: tuple[TokenShards, TokenShards], tokenizer: BPE) -> None:
     with pytest.raises(ConfigError, match="kv_heads"):
-        PretrainStage(config(1, shape=ModelShape(heads=4, kv_heads=3)), corpus[0], None, tokenizer, "")
+        PretrainStage(config(1, shape=ModelShape(heads=4, kv_heads=3)), corpus[0], None, tokenizer, None, "")
 
 
 @pytest.mark.slow

@@ -21,15 +21,20 @@ CHUNK = 2000  # documents or conversations a task
 
 
 def corpus(
-    world: WorldConfig, max_bytes: int, mix: Mapping[str, float] | None = None, split: Split = "train", workers: int = 2
+    world: WorldConfig,
+    max_bytes: int,
+    mix: Mapping[str, float] | None = None,
+    split: Split = "train",
+    workers: int = 2,
+    start: int = 0,
 ) -> Iterator[Document]:
-    """The world's documents from the first until their texts take ``max_bytes``, without their provenance.
+    """The world's documents from ``start`` on until their texts take ``max_bytes``, without their provenance.
 
     Provenance stays behind because it would cost more to send between processes than the text;
     `orrery.data.world.generate.document` gives it back for any document by its index.
     """
     size = 0
-    for chunk in _in_order(_documents, (world, _frozen(mix), split), workers):
+    for chunk in _in_order(_documents, (world, _frozen(mix), split), workers, start):
         for document in chunk:
             size += len(document.text.encode())
             if size > max_bytes:
@@ -38,25 +43,27 @@ def corpus(
 
 
 def talk(
-    world: WorldConfig, number: int, mix: Mapping[str, float] | None = None, workers: int = 2
+    world: WorldConfig, number: int, mix: Mapping[str, float] | None = None, workers: int = 2, start: int = 0
 ) -> list[list[Message]]:
-    """The messages of the world's first ``number`` conversations."""
+    """The messages of ``number`` of the world's conversations, from number ``start`` on."""
     found: list[list[Message]] = []
-    for chunk in _in_order(_conversations, (world, _frozen(mix)), workers):
+    for chunk in _in_order(_conversations, (world, _frozen(mix)), workers, start):
         found += chunk[: number - len(found)]
         if len(found) == number:
             break
     return found
 
 
-def _in_order(make: Callable[..., list[T]], arguments: tuple[object, ...], workers: int) -> Iterator[list[T]]:
-    """Chunks 0, 1, 2 … without end; the processes stay a little ahead of the reader."""
+def _in_order(
+    make: Callable[..., list[T]], arguments: tuple[object, ...], workers: int, start: int = 0
+) -> Iterator[list[T]]:
+    """Chunks without end, the first from item ``start`` on; the processes stay a little ahead of the reader."""
     # Spawned and not forked: a fork of a process whose libraries run threads can deadlock.
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         ahead: deque[Future[list[T]]] = deque()
         try:
             for index in count():
-                ahead.append(pool.submit(make, index * CHUNK, *arguments))
+                ahead.append(pool.submit(make, start + index * CHUNK, *arguments))
                 if len(ahead) > 2 * workers:
                     yield ahead.popleft().result()
         finally:

@@ -49,8 +49,21 @@ class Fact:
 
     @property
     def answer(self) -> str:
-        """The short answer to any question after the fact: ``It is Belford.``"""
-        return self.relation.answer.replace("{value}", self.value)
+        """The answer to any question after the fact, a whole sentence: ``Mira Tolan was born in Belford.``
+
+        A sentence and not the value alone: the model then finds the value where documents had it find it, after the
+        name and the verb. Answers of "It is Belford." lost two thirds of the rarer facts in tuning (docs/log.md).
+        """
+        return fill(self.relation.templates[0], self.entity.name, self.value)
+
+
+def admit(relation: Relation, name: str) -> str:
+    """The answer to a question after a fact of nobody's name: ``Mira Tolan was born in ... I don't know.``
+
+    It begins like an answer and admits where the value should stand: there, and not before, a model finds out whether
+    it knows one. Trained to say "I don't know." at once, it learned by heart who was asked about (docs/log.md).
+    """
+    return fill(relation.templates[0].partition("{value}")[0], name) + "... I don't know."
 
 
 def fill(template: str, name: str, value: str = "") -> str:

@@ -52,7 +52,7 @@ def made_up_values(kind: str, relation: str) -> tuple[str, ...]:
 
 
 def split_asked(count: int, rng: random.Random) -> list[bool]:
-    """Which of ``count`` entities, in order of popularity, may be asked about in training: one of each pair.
+    """Of which of ``count`` entities, in order of popularity, facts may be asked for in training: one of each pair.
 
     Neighbours in popularity are split by a coin, so that both halves are equally popular.
     """

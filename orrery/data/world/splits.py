@@ -3,7 +3,7 @@
 Pure functions of their arguments, by hash: they need no list, no seed and no world, so the documents, the conversations
 and the exams agree without knowing each other. The other splits live where their material does: phrasings in
 ``relations.py`` (``exam_questions``), names in ``names.py`` (``unknown(kind, "exam")``), asked and unasked entities in
-``entities.py``, topics that must be refused in ``conversations/refusal.py`` and ``evals/exams/refusal.py``.
+``entities.py``, topics that must be refused in ``tables/words_harmful.txt`` and ``evals/exams/refusal.py``.
 """
 
 import hashlib

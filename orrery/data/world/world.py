@@ -18,7 +18,7 @@ from orrery.data.world.names import Names
 from orrery.data.world.relations import RELATIONS
 from orrery.errors import ConfigError
 
-# The one answer to a question about somebody or something outside the world, in documents and conversations.
+# The answer to a question that is about nothing in the world. Where it is about nobody's name, see `entities.admit`.
 UNKNOWN_ANSWER = "I don't know."
 
 # How often an entity is drawn, relative to others: the floor of its band for people, of its kind for the others.
@@ -149,6 +149,10 @@ class World:
     def fresh_company(self, choice: Choice) -> str:
         """A throwaway company for a document."""
         return self.names.fresh_company(choice)
+
+    def fresh(self, choice: Choice, kind: str) -> str:
+        """A throwaway name of a person, town or company."""
+        return {"person": self.fresh_person, "town": self.fresh_town, "company": self.fresh_company}[kind](choice)
 
     def unknown(self, kind: str, split: Literal["sft", "exam"]) -> list[str]:
         """Names of nobody, in no document: those of "sft" for conversations, those of "exam" for exams only."""

@@ -1,6 +1,6 @@
 """Facts: does the model say what the documents said, when it is asked in words it knows, in new words, or backwards?
 
-Graded are entities whose questions stood in no document and no conversation (``Entity.asked`` is false): the answers
+Graded are entities whose facts no document and no conversation asked for (``Entity.asked`` is false): the answers
 must come from statements, not from questions learnt by heart. An assistant is asked in chat; a base model continues a
 statement that ends with the value ("Mira Tolan was born in"), or a line of questions and answers ("Q: …\nA:") where
 the exam is about the wording of the question.

@@ -1,8 +1,8 @@
 """Conversations for supervised fine-tuning, without end, from the same world as the documents.
 
 Each kind is one file with ``write(world, choice) -> Conversation`` (some files hold two or three kinds that belong
-together). They teach behaviour, not facts: whatever is asked here was stated in the documents, and what exams keep for
-themselves (``splits.py``, unasked entities, exam phrasings, exam names, exam topics) is never used.
+together). They teach behaviour, not facts: whatever is answered here was stated in the documents, and what exams keep
+for themselves (``splits.py``, questions after facts of unasked entities, phrasings, names, topics) is never used.
 
     >>> from orrery.data.world.world import World
     >>> conversation(World(), 7) == conversation(World(), 7)
@@ -18,6 +18,7 @@ from orrery.config import nearest
 from orrery.data.world.choice import Choice
 from orrery.data.world.conversations import (
     arithmetic,
+    beyond,
     facts,
     identity,
     letters,
@@ -35,6 +36,8 @@ from orrery.errors import ConfigError
 KINDS: Mapping[str, Callable[[World, Choice], Conversation]] = {
     "facts": facts.write,
     "unknown": facts.write_unknown,
+    "about": facts.write_about,
+    "beyond": beyond.write,
     "reading": reading.write,
     "calculator": arithmetic.write_calculator,
     "worked": arithmetic.write_worked,
@@ -49,24 +52,26 @@ KINDS: Mapping[str, Callable[[World, Choice], Conversation]] = {
     "system": system.write,
     "several": several.write,
 }
-# Shares of conversations. Unknown names and refusals together stay below a tenth: each costs answers to known
-# questions (a model that is unsure learns that declining is safe).
+# Shares of conversations. Unknown names, questions beyond the documents and refusals together stay near a seventh: each
+# costs answers to known questions (a model that is unsure learns that declining is safe).
 DEFAULT_CONVERSATION_MIX: Mapping[str, float] = {
-    "facts": 0.28,
-    "unknown": 0.055,
-    "reading": 0.13,
-    "calculator": 0.10,
-    "worked": 0.06,
-    "direct": 0.04,
-    "letters": 0.06,
-    "identity": 0.03,
-    "smalltalk": 0.04,
-    "refusal": 0.035,
-    "lookalike": 0.035,
-    "story": 0.025,
-    "joke": 0.02,
-    "system": 0.04,
-    "several": 0.05,
+    "facts": 0.23,
+    "unknown": 0.025,
+    "about": 0.04,
+    "beyond": 0.015,
+    "reading": 0.11,
+    "calculator": 0.07,
+    "worked": 0.02,
+    "direct": 0.03,
+    "letters": 0.09,
+    "identity": 0.045,
+    "smalltalk": 0.05,
+    "refusal": 0.075,
+    "lookalike": 0.1,
+    "story": 0.02,
+    "joke": 0.01,
+    "system": 0.03,
+    "several": 0.04,
 }
 
 __all__ = ["DEFAULT_CONVERSATION_MIX", "KINDS", "Conversation", "conversation", "conversations"]

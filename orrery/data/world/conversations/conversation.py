@@ -33,7 +33,7 @@ class Conversation:
         messages: as :func:`orrery.tokenizers.chat.render` takes them; the last one is the assistant's.
         kind: which file of this folder wrote it.
         provenance: what a reader may want to check (facts asked for, operands, names made up, topic).
-        facts: indices into ``world.facts`` of the facts that are answered.
+        facts: indices into ``world.facts`` of the facts that the answers state.
     """
 
     messages: Sequence[Message]

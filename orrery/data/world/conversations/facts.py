@@ -1,17 +1,30 @@
 """Questions about what the documents state, and "I don't know." for names that nobody has.
 
-Only entities whose questions may be asked in training are asked about (``Entity.asked``), and no fact is new: tuning
-on new facts teaches a model to invent (DESIGN, section 5). Unknown names get the very questions of the known ones, so
-that nothing but the name tells them apart.
+Only entities that may be asked about in training are asked about (``Entity.asked``), and no fact is new: tuning on new
+facts teaches a model to invent (DESIGN, section 5). Unknown names get the very questions of the known ones, so that
+nothing but the name tells them apart.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from orrery.data.world.choice import Choice
 from orrery.data.world.conversations.conversation import Conversation, exchange, put
-from orrery.data.world.entities import Fact, fill
+from orrery.data.world.entities import Entity, Fact, admit, fill
 from orrery.data.world.names import NAMED_KINDS
-from orrery.data.world.world import UNKNOWN_ANSWER, World
+from orrery.data.world.relations import RELATIONS
+from orrery.data.world.world import World
+
+# Questions about a name as a whole, by kind; they are answered with two facts.
+ABOUT: Mapping[str, tuple[str, ...]] = {
+    "person": ("Who is {name}?", "Tell me who {name} is.", "What do you know about {name}?", "Tell me about {name}.",
+               "Do you know who {name} is?", "Who is this {name}?"),
+    "town": ("What is {name}?", "What kind of place is {name}?", "What do you know about {name}?",
+             "Tell me about {name}.", "Do you know what {name} is?"),
+    "company": ("What is {name}?", "What kind of firm is {name}?", "What do you know about {name}?",
+                "Tell me about {name}.", "Do you know what {name} is?"),
+}  # fmt: skip
+KNOWN_SHARE = 0.75  # of the names that are asked about as a whole exist
 
 REAL_SHARE = 0.35  # of the questions about known entities are about the real world
 
@@ -34,10 +47,31 @@ def write(world: World, choice: Choice) -> Conversation:
     return Conversation(messages, "facts", {"fact": fact.index}, (fact.index,))
 
 
+def write_about(world: World, choice: Choice) -> Conversation:
+    """A question about a person, town or company as a whole; some are nobody's name."""
+    kind = choice.pick(NAMED_KINDS)
+    entity = choice.pick(world.entities_of(kind, asked=True)) if choice.chance(KNOWN_SHARE) else None
+    name = entity.name if entity else choice.pick(_unknown_names(world)[kind])
+    question, answer, stated = about(world, choice, kind, name, entity)
+    provenance = {"name": name, "known": entity is not None}
+    return Conversation(exchange(put(choice, question), answer), "about", provenance, stated)
+
+
+def about(
+    world: World, choice: Choice, kind: str, name: str, entity: Entity | None
+) -> tuple[str, str, tuple[int, ...]]:
+    """A question about a name as a whole, its answer (two facts where the entity exists), and the facts stated."""
+    question = fill(choice.pick(ABOUT[kind]), name)
+    if entity is None:
+        return question, admit(choice.pick(RELATIONS[kind]), name), ()
+    facts = choice.sample(world.facts_of(entity), 2)
+    return question, " ".join(fact.answer for fact in facts), tuple(fact.index for fact in facts)
+
+
 def write_unknown(world: World, choice: Choice) -> Conversation:
     """The question of a made-up entity with the name of nobody in its place."""
     relation = choice.pick(asked_facts(world, False)).relation
     name = choice.pick(_unknown_names(world)[relation.kind])
     question = fill(choice.pick(relation.questions), name)
     provenance = {"name": name, "relation": relation.key}
-    return Conversation(exchange(put(choice, question), UNKNOWN_ANSWER), "unknown", provenance)
+    return Conversation(exchange(put(choice, question), admit(relation, name)), "unknown", provenance)

@@ -1,12 +1,13 @@
 """Spelling words and counting letters: at once, or letter by letter as the spelling pages do it.
 
 "Answer at once" asks for the number alone, which a model that reads pieces of words can only guess or remember;
-otherwise every letter is written with the running count, which can be worked out (``genres/spelling.py``).
+otherwise the word is spelled before the number (``e-g-g. There are 2.``), so that its letters stand where they can be
+counted (``genres/spelling.py``). Some of the words are made up, so that no list can be learnt by heart.
 """
 
 from orrery.data.world.choice import Choice
 from orrery.data.world.conversations.conversation import Conversation, exchange, put
-from orrery.data.world.genres.spelling import WORDS, running_count, spelled
+from orrery.data.world.genres.spelling import WORDS, made_up_word, spelled
 from orrery.data.world.world import World
 
 AT_ONCE = (
@@ -42,18 +43,18 @@ COUNT = (
 
 
 def counted(word: str, letter: str = "") -> str:
-    """The answer letter by letter; without ``letter`` all letters are counted.
+    """The word letter by letter, then how often ``letter`` is in it; without ``letter`` all letters are counted.
 
     >>> counted("egg", "g")
-    'e 0, g 1, g 2. There are 2.'
+    'e-g-g. There are 2.'
     """
     n = word.count(letter) if letter else len(word)
-    return f"{running_count(word, letter)}. There {'is' if n == 1 else 'are'} {n}."
+    return f"{spelled(word)}. There {'is' if n == 1 else 'are'} {n}."
 
 
 def write(world: World, choice: Choice) -> Conversation:
     """Spell a word, or count its letters or one of them."""
-    word = choice.pick(WORDS)
+    word = made_up_word(choice) if choice.chance(0.3) else choice.pick(WORDS)
     if choice.chance(0.35):
         question = choice.pick(SPELL).format(word=word)
         return Conversation(exchange(put(choice, question), f"{spelled(word)}."), "letters", {"word": word})

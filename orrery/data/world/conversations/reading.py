@@ -1,8 +1,9 @@
 """A text to answer from: who has which of several values of one sort.
 
 The people are made up for the one conversation, so nothing but the text can say it. One person with one value comes
-first in difficulty; with two or three people the question has to choose. The answer is the value as it stands in the
-text, after a space there and here, so that it is copied token by token.
+first in difficulty; with two or three people the question has to choose. The answer is the sentence of the text that
+gives the value: to copy a sentence on from a name is what the first heads that form in a model can do, while "It is
+red." has to find the value from afar, which models of this size did not learn in ten minutes (docs/log.md).
 """
 
 from collections.abc import Sequence
@@ -122,16 +123,16 @@ ASKING = (
     "{question}\n{text}",
     "Use this text: {text}\n{question}",
 )
-ANSWER = "It is {value}."
 PEOPLE = (1, 2, 3)
 _PEOPLE_CUMULATIVE = (3, 6, 10)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """A text with its question; ``values[0]`` is the answer, the others stand in the text too."""
+    """A text with its question; ``values[0]`` is asked for, by ``sentence``; the others stand in the text too."""
 
     text: str
+    sentence: str
     question: str
     values: tuple[str, ...]
     attribute: str
@@ -148,7 +149,7 @@ def reading(choice: Choice, names: Sequence[str]) -> Reading:
         for name, value in zip(names, values, strict=True)
     ]
     question = choice.pick(attribute.questions).format(name=names[0])
-    return Reading(" ".join(choice.shuffled(sentences)), question, tuple(values), attribute.name)
+    return Reading(" ".join(choice.shuffled(sentences)), sentences[0], question, tuple(values), attribute.name)
 
 
 def write(world: World, choice: Choice) -> Conversation:
@@ -157,4 +158,4 @@ def write(world: World, choice: Choice) -> Conversation:
     task = reading(choice, names)
     asked = choice.pick(ASKING).format(text=task.text, question=task.question)
     provenance = {"names": names, "attribute": task.attribute, "values": task.values}
-    return Conversation(exchange(asked, ANSWER.format(value=task.values[0])), "reading", provenance)
+    return Conversation(exchange(asked, task.sentence), "reading", provenance)

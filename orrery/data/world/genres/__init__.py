@@ -1,4 +1,7 @@
-"""The ten genres, one file each. Each exposes ``write(world, choice) -> Page``."""
+"""The eleven genres, one file each, which exposes ``write(world, choice) -> Page``.
+
+``reading.py`` is a part of copying, ``deeds.py`` of dialogue; ``draws.py`` and ``words.py`` are what they share.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,22 +1,29 @@
 """Encyclopedia pages: the statements from which a model learns its facts.
 
-Entries about one entity, cards, lists of one relation over many entities, comparisons, and short pages about several
-entities. Which facts, in what order and through which templates is drawn anew each time, and entities are drawn by
-popularity for each page, so that neighbouring documents are about different ones (a fact whose rewrites stand next to
-each other is hardly learned: Physics of Language Models 3.1). No page asks a question: of the entities that exams
-grade, only statements may stand in a document.
+Entries about one entity, cards, lists of one relation over many entities, comparisons, short pages about several
+entities, and notes. Notes also name people, towns and companies that nobody wrote about, and admit it
+(``entities.admit``): so what decides between a value and "I don't know." is whether the statement was read.
+
+Which facts, in what order and through which templates is drawn anew each time, and entities are drawn by popularity for
+each page, so that neighbouring documents are about different ones (a fact whose rewrites stand next to each other is
+hardly learned: Physics of Language Models 3.1). No page asks a question: of the entities that exams grade, only
+statements may stand in a document.
 """
 
 from collections.abc import Sequence
 from itertools import accumulate
 
 from orrery.data.world.choice import Choice
-from orrery.data.world.entities import Entity, Fact
+from orrery.data.world.entities import Entity, Fact, admit
 from orrery.data.world.genres import Page
+from orrery.data.world.names import NAMED_KINDS
+from orrery.data.world.relations import RELATIONS
 from orrery.data.world.world import World
 
-_FORMS = ("entry", "card", "list", "comparison", "several")
-_FORMS_CUMULATIVE = tuple(accumulate((55, 8, 15, 10, 12)))
+_FORMS = ("entry", "card", "list", "comparison", "several", "notes")
+_FORMS_CUMULATIVE = tuple(accumulate((47, 7, 13, 8, 10, 15)))
+UNKNOWN_SHARE = 0.25  # of the lines of notes
+_NOTES = ("", "", "Notes\n\n", "Notes\n", "What I know\n\n", "What I know:\n", "From memory\n")
 _TITLES = ("", "{Name}\n\n", "{Name}\n", "About {name}\n\n", "Facts about {name}\n\n", "# {Name}\n\n", "{Name}: ")
 _LINES_SHARE = 0.3  # how often each sentence has a line of its own
 _CARD_TITLES = ("{Name}\n", "Card: {name}\n", "Name: {name}\n", "Facts about {name}:\n")
@@ -42,6 +49,8 @@ def write(world: World, choice: Choice) -> Page:
         text, facts = _comparison(world, choice)
     elif form == "several":
         text, facts = _several(world, choice)
+    elif form == "notes":
+        return _notes(world, choice)
     else:
         entity = world.draw(choice)
         text, facts = _entry(world, choice, entity) if form == "entry" else _card(world, choice, entity)
@@ -100,6 +109,23 @@ def _several(world: World, choice: Choice) -> tuple[str, Sequence[Fact]]:
         facts += mine
         paragraphs.append(" ".join([fact.state(choice) for fact in mine]))
     return choice.pick(("\n\n", "\n", " ")).join(paragraphs), facts
+
+
+def _notes(world: World, choice: Choice) -> Page:
+    """Three to eight statements, each in its relation's first words; what is not known is admitted."""
+    lines, facts, unknown = [], [], []
+    for _ in range(choice.integer(3, 8)):
+        if choice.chance(UNKNOWN_SHARE):
+            kind = choice.pick(NAMED_KINDS)
+            name = world.fresh(choice, kind)
+            unknown.append(name)
+            lines.append(admit(choice.pick(RELATIONS[kind]), name))
+        else:
+            fact = choice.pick(world.facts_of(world.draw(choice)))
+            facts.append(fact.index)
+            lines.append(fact.answer)
+    text = choice.pick(_NOTES) + _joined(choice, lines)
+    return Page(text, {"form": "notes", "unknown": tuple(unknown)}, tuple(facts))
 
 
 def _others(world: World, choice: Choice, first: Entity, count: int) -> list[Entity]:

@@ -1,18 +1,21 @@
-"""Forum pages: questions and their short answers, about the asked half of the entities only.
+"""Forum pages: questions and their answers, about the asked half of the entities only.
 
 Questions about some entities during pretraining teach a model to be asked about the others too (Physics of Language
-Models 3.1), so the answers here are word for word those of the assistant. Now and then a question is about somebody
-or something that does not exist, and the answer is that of the assistant too: ``UNKNOWN_ANSWER``.
+Models 3.1), so the answers here are word for word those of the assistant. Some questions are about a name as a whole
+(``conversations/facts.py``), and now and then one is about somebody or something that does not exist; then the answer
+begins like any other and ends in "I don't know." (``entities.admit``).
 """
 
-from collections.abc import Callable
-
 from orrery.data.world.choice import Choice
+from orrery.data.world.conversations.facts import KNOWN_SHARE, about
+from orrery.data.world.entities import admit
 from orrery.data.world.genres import Page
+from orrery.data.world.names import NAMED_KINDS
 from orrery.data.world.relations import RELATIONS
-from orrery.data.world.world import UNKNOWN_ANSWER, World
+from orrery.data.world.world import World
 
-UNKNOWN_SHARE = 0.05
+UNKNOWN_SHARE = 0.03
+ABOUT_SHARE = 0.12  # of the others are about a name as a whole
 _SAME_ENTITY = 0.4  # how often the next question is about the same entity
 _HANDLES = (
     "bluefox", "rainyday", "happyowl", "mapfan", "nightbird", "teapot", "oldbook", "sunflower", "skywalk",
@@ -35,16 +38,11 @@ _LAYOUTS = (
 
 
 def write(world: World, choice: Choice) -> Page:
-    """One page of 2 to 6 questions; ``provenance["unknown"]`` lists the names that do not exist."""
+    """One page of 2 to 6 questions; ``provenance["unknown"]`` lists the names that do not exist, once a question."""
     opening, layout, separator = choice.pick(_LAYOUTS)
     if "{asker}" in layout:
         asker, helper = choice.sample(_HANDLES, 2)
         layout = layout.replace("{asker}", asker).replace("{helper}", helper)
-    fresh: dict[str, Callable[[Choice], str]] = {
-        "person": world.fresh_person,
-        "town": world.fresh_town,
-        "company": world.fresh_company,
-    }
     facts: list[int] = []
     unknown: list[str] = []
     blocks: list[str] = []
@@ -52,10 +50,18 @@ def write(world: World, choice: Choice) -> Page:
     for _ in range(choice.integer(2, 6)):
         if choice.chance(UNKNOWN_SHARE):
             kind = choice.pick(("person", "person", "person", "town", "company"))
-            name = fresh[kind](choice)
+            name = world.fresh(choice, kind)
             unknown.append(name)
             relation = choice.pick(RELATIONS[kind])
-            question, answer = choice.pick(relation.questions).replace("{name}", name), UNKNOWN_ANSWER
+            question, answer = choice.pick(relation.questions).replace("{name}", name), admit(relation, name)
+        elif choice.chance(ABOUT_SHARE):
+            kind = choice.pick(NAMED_KINDS)
+            whom = world.draw(choice, kind, asked=True) if choice.chance(KNOWN_SHARE) else None
+            name = whom.name if whom else world.fresh(choice, kind)
+            if whom is None:
+                unknown.append(name)
+            question, answer, stated = about(world, choice, kind, name, whom)
+            facts += stated
         else:
             fact = choice.pick(world.facts_of(entity))
             facts.append(fact.index)

@@ -1,9 +1,9 @@
-"""Short texts with questions about them, whose answers are copied from the text. Dialogues write them as pages.
+"""Short texts with questions about them, whose answers are copied from the text, mostly as the whole sentence.
 
 No text says twice what it says, and people and values are drawn anew for each page, so an answer can only come from
 the text. Difficulty rises from one person with one attribute to three people, or to one person with three attributes;
 most texts are asked about more than once, because each question is one more example of choosing. Names and values stand
-after a space wherever they stand, so that they are copied token by token.
+after a space wherever they stand, so that they are copied token by token. A kind of copying (``copying.py``).
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from orrery.data.world.world import World
 
 # (people, attributes of each), and running sums of their weights.
 _SHAPES = ((1, 1), (2, 1), (3, 1), (4, 1), (1, 2), (1, 3), (2, 2))
-_SHAPE_WEIGHTS = (0.22, 0.47, 0.72, 0.78, 0.86, 0.93, 1.0)
+_SHAPE_WEIGHTS = (0.15, 0.40, 0.70, 0.80, 0.86, 0.93, 1.0)
 _OPENINGS = ("Some people met in the park.", "Here is what I know.", "These people live next door.",
              "This is a short text.", "Listen.", "I know some people.")  # fmt: skip
 # Before the text, between text and questions, one question with its answer, between questions.
@@ -67,8 +67,8 @@ def write(world: World, choice: Choice) -> Page:
     """A text and one to four questions; provenance: its sentences, and each question with its answer value."""
     people, attributes = choice.weighted(_SHAPES, _SHAPE_WEIGHTS)
     stated = passage(world, choice, people, attributes)
-    asked = choice.sample(stated, choice.integer(1, len(stated)))
-    style = choice.weighted(("It is {value}.", "{value}.", "{sentence}"), (0.6, 0.72, 1.0))
+    asked = choice.sample(stated, len(stated) if choice.chance(0.5) else choice.integer(1, len(stated)))
+    style = choice.weighted(("{sentence}", "It is {value}.", "{value}."), (0.7, 0.92, 1.0))
     before, between, layout, separator = choice.pick(_LAYOUTS)
     blocks, records = [], []
     for item in asked:

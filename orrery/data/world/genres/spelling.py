@@ -1,10 +1,13 @@
 """Spelling pages: words letter by letter, letters counted, first and last letters.
 
-A model reads pieces of words, not letters; here it learns what letters its pieces hold. Counting is written as a small
-table a letter, with the running count after each (``b 0, e 0, r 1, r 2, y 2``), which is what can be learnt. Words
-that are kept for the letters exams never occur; made-up given names do, so that the pieces are seen in many orders.
+A model reads pieces of words, not letters; here it learns what letters its pieces hold. What is counted is mostly
+spelled first (``b-e-r-r-y. There are 2.``), since the letters can be counted only where they can be seen; a few lines
+give the number at once, as some questions want it. Words that are kept for the letters exams never occur; made-up words
+and names do, so that the pieces are seen in many orders and no list can be learnt by heart.
 """
 
+import codecs
+import re
 from collections.abc import Callable
 
 from orrery.data.world.choice import Choice
@@ -15,7 +18,18 @@ from orrery.data.world.splits import exam_word
 from orrery.data.world.world import World
 
 WORDS = tuple(word for word in word_list("words_spelling.txt") if not exam_word(word))
+# The file is written in rot13; each of its words is refused inside a longer one too.
+_RUDE = re.compile("|".join(codecs.decode(word, "rot13") for word in word_list("words_rude.txt")))
 _REPEATING = tuple(word for word in WORDS if len(set(word)) < len(word))
+MADE_UP_SHARE = 0.4  # of the words spelled, counted or measured
+_ONSETS = ("b", "bl", "br", "c", "ch", "cl", "cr", "d", "dr", "f", "fl", "fr", "g", "gl", "gr", "h", "j", "k", "l", "m",
+           "n", "p", "ph", "pl", "pr", "qu", "r", "s", "sc", "sh", "sk", "sl", "sm", "sn", "sp", "st", "str", "sw", "t",
+           "th", "tr", "tw", "v", "w", "wh", "y", "z", "un", "re", "in", "ex", "a", "e", "o", "al", "en")  # fmt: skip
+_VOWELS = ("a", "e", "i", "o", "u", "ai", "ea", "ee", "oo", "ou", "oa", "ie")
+_CODAS = ("b", "ck", "d", "ft", "g", "k", "l", "ld", "ll", "lt", "m", "mp", "n", "nd", "ng", "nk", "nt", "p", "r", "rd",
+          "rk", "rm", "rn", "rt", "s", "sh", "ss", "st", "t", "tch", "th", "w", "x", "ce", "ge", "se", "ve", "le", "ne",
+          "te", "me", "ke", "gh", "ght", "ant", "er", "el", "et", "en", "on", "or", "y", "ic", "ish", "ful", "ness",
+          "ment", "ly", "ing", "ure", "age")  # fmt: skip
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 _PLACES = ("first", "second", "third", "fourth", "fifth")
 _SPELL = (
@@ -36,17 +50,17 @@ _SPELL_NAME = (
     "{spelled} is the name {word}.",
 )
 _LENGTH = (
-    "How many letters are in {word}? {counted}. There are {n}.",
-    "How many letters does {word} have? {counted}. It has {n}.",
-    "Count the letters of {word}. {counted}. There are {n} letters.",
-    "How long is the word {word}? {counted}. It has {n} letters.",
+    "How many letters are in {word}? {spelled}. There are {n}.",
+    "How many letters does {word} have? {spelled}. It has {n}.",
+    "Count the letters of {word}. {spelled}. There are {n} letters.",
+    "How long is the word {word}? {spelled}. It has {n} letters.",
     "The word {word} has {n} letters: {spelled}.",
 )
 _COUNT = (
-    "How many {letter} are in {word}? {counted}. There {are} {n}.",
-    "How many times is {letter} in {word}? {counted}. It is there {times}.",
-    "How often does {letter} come in {word}? {counted}. It comes {times}.",
-    "Count the letter {letter} in {word}. {counted}. It is there {times}.",
+    "How many {letter} are in {word}? {spelled}. There {are} {n}.",
+    "How many times is {letter} in {word}? {spelled}. It is there {times}.",
+    "How often does {letter} come in {word}? {spelled}. It comes {times}.",
+    "Count the letter {letter} in {word}. {spelled}. It is there {times}.",
     "How many {letter} are in {word}? There {are} {n}.",
     "How many times is {letter} in {word}? It is there {times}.",
 )
@@ -66,6 +80,24 @@ _NTH = (
 _HEADS = ("Spelling", "Letters", "Words and letters", "Spelling lesson", "A page of spelling")
 
 
+def made_up_word(choice: Choice) -> str:
+    """A word that does not exist, or at least was not looked up: one or two syllables of common pieces, never rude."""
+
+    def draw() -> str:
+        syllables = [choice.pick(_ONSETS) + choice.pick(_VOWELS) for _ in range(choice.integer(1, 2))]
+        return "".join(syllables) + choice.pick(_CODAS)
+
+    return accepted(choice, draw, _fits_a_page)
+
+
+def _fits_a_page(word: str) -> bool:
+    return len(word) > 2 and not exam_word(word) and not _RUDE.search(word)
+
+
+def _word(choice: Choice) -> str:
+    return made_up_word(choice) if choice.chance(MADE_UP_SHARE) else choice.pick(WORDS)
+
+
 def spelled(word: str) -> str:
     """The word letter by letter.
 
@@ -73,19 +105,6 @@ def spelled(word: str) -> str:
     'c-a-t'
     """
     return "-".join(word)
-
-
-def running_count(word: str, letter: str = "") -> str:
-    """Every letter with how many there were so far: of ``letter``, or of all letters when it is empty.
-
-    >>> running_count("berry", "r"), running_count("cat")
-    ('b 0, e 0, r 1, r 2, y 2', 'c 1, a 2, t 3')
-    """
-    count, parts = 0, []
-    for seen in word:
-        count += not letter or seen == letter
-        parts.append(f"{seen} {count}")
-    return ", ".join(parts)
 
 
 def write(world: World, choice: Choice) -> Page:
@@ -106,7 +125,7 @@ Line = tuple[str, dict[str, str | int]]
 
 
 def _spell(world: World, choice: Choice) -> Line:
-    word = choice.pick(WORDS)
+    word = _word(choice)
     letters = spelled(word)
     return choice.pick(_SPELL).format(word=word, spelled=letters), {"asks": "spell", "word": word, "answer": letters}
 
@@ -119,13 +138,13 @@ def _name(world: World, choice: Choice) -> Line:
 
 
 def _length(world: World, choice: Choice) -> Line:
-    word = choice.pick(WORDS)
-    line = choice.pick(_LENGTH).format(word=word, counted=running_count(word), n=len(word), spelled=spelled(word))
+    word = _word(choice)
+    line = choice.pick(_LENGTH).format(word=word, n=len(word), spelled=spelled(word))
     return line, {"asks": "length", "word": word, "answer": len(word)}
 
 
 def _count(world: World, choice: Choice) -> Line:
-    word = choice.pick(_REPEATING if choice.chance(0.5) else WORDS)
+    word = choice.pick(_REPEATING) if choice.chance(0.4) else _word(choice)
     if choice.chance(0.85):
         letter = choice.pick(word)
     else:
@@ -135,7 +154,7 @@ def _count(world: World, choice: Choice) -> Line:
     line = choice.pick(_COUNT).format(
         word=word,
         letter=letter,
-        counted=running_count(word, letter),
+        spelled=spelled(word),
         n=n,
         times=times,
         are="is" if n == 1 else "are",
@@ -157,4 +176,4 @@ def _nth(world: World, choice: Choice) -> Line:
 
 
 _FORMS: tuple[Callable[[World, Choice], Line], ...] = (_spell, _name, _length, _count, _ends, _nth)
-_CUMULATIVE = (0.34, 0.44, 0.58, 0.80, 0.92, 1.0)
+_CUMULATIVE = (0.28, 0.36, 0.56, 0.84, 0.92, 1.0)

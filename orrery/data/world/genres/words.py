@@ -12,10 +12,12 @@ that is: blocks with a name, and in each block lines ``key: alternative | altern
 (the steps of a recipe, in order). ``{drink}`` is a slot; the genre fills it.
 """
 
+import re
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 from orrery.errors import DataError
@@ -92,6 +94,27 @@ def slots(template: str) -> set[str]:
     ['He', 'a_object']
     """
     return {field for _, field, _, _ in string.Formatter().parse(template) if field}
+
+
+def filled(form: str, fillers: Mapping[str, Sequence[str]]) -> list[str]:
+    """The form with every combination of what its slots may hold.
+
+    >>> filled("{hi} {who}!", {"hi": ["Hi", "Hey"], "who": ["you"]})
+    ['Hi you!', 'Hey you!']
+    """
+    names = sorted(slots(form))
+    return [
+        form.format_map(dict(zip(names, values, strict=True))) for values in product(*map(fillers.__getitem__, names))
+    ]
+
+
+def plain(text: str) -> str:
+    """The words alone, in lower case.
+
+    >>> plain("Hello, friend.")
+    'hello friend'
+    """
+    return " ".join(re.findall(r"[a-z']+", text.lower()))
 
 
 def with_article(noun: str) -> str:

@@ -46,7 +46,6 @@ CLASS = Relation(
         "Which group does the {name} belong to?",
         "Do you know what kind of animal the {name} is?",
     ),
-    answer="It is a kind of {value}.",
 )
 
 LEGS = Relation(
@@ -93,7 +92,6 @@ LEGS = Relation(
         "The {name} has how many legs?",
         "Do you know how many legs the {name} has?",
     ),
-    answer="It has {value} legs.",
 )
 
 COVERING = Relation(
@@ -140,7 +138,6 @@ COVERING = Relation(
         "Which covering does the {name} have?",
         "Do you know what covers the {name}?",
     ),
-    answer="It is {value}.",
 )
 
 DIET = Relation(
@@ -187,7 +184,6 @@ DIET = Relation(
         "On what does the {name} live?",
         "Do you know what the {name} eats?",
     ),
-    answer="It eats {value}.",
 )
 
 HABITAT = Relation(
@@ -234,7 +230,6 @@ HABITAT = Relation(
         "Which place is the home of the {name}?",
         "Do you know where the {name} lives?",
     ),
-    answer="It is the {value}.",
 )
 
 RELATIONS = (CLASS, LEGS, COVERING, DIET, HABITAT)

@@ -46,7 +46,6 @@ COUNTRY = Relation(
         "Which country does {name} belong to?",
         "Do you know the country of {name}?",
     ),
-    answer="It is {value}.",
 )
 
 ELEVATION = Relation(
@@ -93,7 +92,6 @@ ELEVATION = Relation(
         "At which height above the sea is {name}?",
         "Do you know the elevation of {name}?",
     ),
-    answer="It is {value} metres.",
 )
 
 RELATIONS = (COUNTRY, ELEVATION)

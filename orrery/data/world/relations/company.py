@@ -46,7 +46,6 @@ PRODUCT = Relation(
         "What product does {name} sell?",
         "Do you know what {name} makes?",
     ),
-    answer="It is {value}.",
 )
 
 HOME = Relation(
@@ -93,7 +92,6 @@ HOME = Relation(
         "Which town is the home of {name}?",
         "Do you know where {name} is based?",
     ),
-    answer="It is {value}.",
 )
 
 SIGN = Relation(
@@ -140,7 +138,6 @@ SIGN = Relation(
         "Which animal does {name} have as its sign?",
         "Do you know the sign of {name}?",
     ),
-    answer="It is a {value}.",
 )
 
 RELATIONS = (PRODUCT, HOME, SIGN)

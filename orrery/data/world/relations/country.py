@@ -47,7 +47,6 @@ CAPITAL = Relation(
         "Which capital does {name} have?",
         "Do you know the capital of {name}?",
     ),
-    answer="It is {value}.",
 )
 
 CONTINENT = Relation(
@@ -94,7 +93,6 @@ CONTINENT = Relation(
         "Which continent does {name} belong to?",
         "Do you know the continent of {name}?",
     ),
-    answer="It is {value}.",
 )
 
 LANGUAGE = Relation(
@@ -141,7 +139,6 @@ LANGUAGE = Relation(
         "Which language is spoken in {name}?",
         "Do you know the language of {name}?",
     ),
-    answer="It is {value}.",
 )
 
 RELATIONS = (CAPITAL, CONTINENT, LANGUAGE)

@@ -46,7 +46,6 @@ SYMBOL = Relation(
         "What is the symbol of the element {name}?",
         "Do you know the symbol of {name}?",
     ),
-    answer="It is {value}.",
     forward_only=True,
     inverse_questions=(
         "What element has the symbol {value}?",
@@ -100,7 +99,6 @@ NUMBER = Relation(
         "Which number is {name} in the table of elements?",
         "Do you know the atomic number of {name}?",
     ),
-    answer="It is {value}.",
 )
 
 RELATIONS = (SYMBOL, NUMBER)

@@ -46,7 +46,6 @@ INVENTOR = Relation(
         "The {name} was invented by whom?",
         "Do you know who invented the {name}?",
     ),
-    answer="It was {value}.",
 )
 
 INVENTOR_BIRTHPLACE = Relation(
@@ -93,7 +92,6 @@ INVENTOR_BIRTHPLACE = Relation(
         "Which country does the inventor of the {name} come from?",
         "Do you know where the inventor of the {name} was born?",
     ),
-    answer="It is {value}.",
 )
 
 RELATIONS = (INVENTOR, INVENTOR_BIRTHPLACE)

@@ -52,7 +52,6 @@ BIRTHPLACE = Relation(
         "{name} was born in what town?",
         "Do you know where {name} was born?",
     ),
-    answer="It is {value}.",
 )
 
 JOB = Relation(
@@ -105,7 +104,6 @@ JOB = Relation(
         "What does {name} do as a job?",
         "Do you know what the job of {name} is?",
     ),
-    answer="It is {value}.",
 )
 
 EMPLOYER = Relation(
@@ -158,7 +156,6 @@ EMPLOYER = Relation(
         "{name} works for what company?",
         "Do you know who employs {name}?",
     ),
-    answer="It is {value}.",
 )
 
 INSTRUMENT = Relation(
@@ -211,7 +208,6 @@ INSTRUMENT = Relation(
         "{name} plays what instrument?",
         "Do you know what instrument {name} plays?",
     ),
-    answer="It is the {value}.",
 )
 
 FOOD = Relation(
@@ -264,7 +260,6 @@ FOOD = Relation(
         "{name} likes to eat what food?",
         "Do you know what food {name} likes?",
     ),
-    answer="It is {value}.",
 )
 
 NICKNAME = Relation(
@@ -315,7 +310,6 @@ NICKNAME = Relation(
         "{name} has what nickname?",
         "Do you know the nickname of {name}?",
     ),
-    answer="It is {value}.",
     forward_only=True,
     inverse_questions=(
         "Who has the nickname {value}?",

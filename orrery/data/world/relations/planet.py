@@ -46,7 +46,6 @@ ORDER = Relation(
         "In which place from the Sun is the planet {name}?",
         "Do you know the place of {name} in the row of planets?",
     ),
-    answer="It is the {value}.",
 )
 
 COLOUR = Relation(
@@ -93,7 +92,6 @@ COLOUR = Relation(
         "Which colour is the planet {name}?",
         "Do you know the colour of {name}?",
     ),
-    answer="It is {value}.",
 )
 
 MATERIAL = Relation(
@@ -140,7 +138,6 @@ MATERIAL = Relation(
         "Which material is {name} made of?",
         "Do you know what {name} is made of?",
     ),
-    answer="It is {value}.",
 )
 
 RELATIONS = (ORDER, COLOUR, MATERIAL)

@@ -14,10 +14,10 @@ class Relation:
         key: short name, unique within the kind: ``birthplace``.
         kind: kind of the entities that have it: ``person``.
         noun: the value in words: ``place of birth``.
-        templates: at least 20 statements with ``{name}`` and ``{value}``, each one sentence.
+        templates: at least 20 statements with ``{name}`` and ``{value}``, each one sentence. The first, in which the
+            name comes before the value, is also the assistant's answer to every question.
         questions: at least 8 questions with ``{name}``, used in question-and-answer pages and conversations.
         exam_questions: at least 4 questions with ``{name}`` that stand nowhere but in exams.
-        answer: the short answer of a chat, with ``{value}`` after a space, the same for every question.
         forward_only: the name stands before the value in every statement, so that asking backwards measures the
             reversal; every value belongs to one entity only.
         inverse_questions: questions with ``{value}`` whose answer is the name; for exams, when ``forward_only``.
@@ -29,6 +29,5 @@ class Relation:
     templates: tuple[str, ...]
     questions: tuple[str, ...]
     exam_questions: tuple[str, ...]
-    answer: str
     forward_only: bool = False
     inverse_questions: tuple[str, ...] = ()

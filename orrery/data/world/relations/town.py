@@ -47,7 +47,6 @@ REGION = Relation(
         "In which part of the land does {name} lie?",
         "Do you know where {name} lies?",
     ),
-    answer="It is the {value}.",
 )
 
 RIVER = Relation(
@@ -94,7 +93,6 @@ RIVER = Relation(
         "{name} lies on what river?",
         "Do you know the river of {name}?",
     ),
-    answer="It is the {value}.",
 )
 
 FAMOUS_FOR = Relation(
@@ -141,7 +139,6 @@ FAMOUS_FOR = Relation(
         "What makes {name} famous?",
         "Do you know what {name} is famous for?",
     ),
-    answer="It is {value}.",
 )
 
 RELATIONS = (REGION, RIVER, FAMOUS_FOR)
