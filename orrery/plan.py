@@ -22,6 +22,7 @@ from orrery.models.config import TransformerConfig
 from orrery.models.explain import flops_per_token
 from orrery.models.transformer import Transformer
 from orrery.stages.pretrain import ModelShape
+from orrery.stages.sft import REPLAY_SHARE
 from orrery.training.machine import choose_device, keep_freed_memory, measure_matmul_rate
 from orrery.training.optim import Optimizers
 from orrery.training.stage import TrainConfig
@@ -41,7 +42,7 @@ EXAM_SECONDS = 20.0  # both examinations and the held-out losses
 BYTES_PER_TOKEN = 2.65
 FIRST_STEPS, FIRST_SHARE = 300, 0.12  # of pretraining on pages to copy from, and at most so much of it
 TUNING_SHARE = 0.18  # of the training time
-OVERHEAD = 1.08  # evaluations, samples and checkpoints, on top of the steps themselves
+OVERHEAD = 1.3  # of training on top of the measured steps: batches, logs, evaluations, checkpoints, a warm machine
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def fit(
         pretrain_steps=pretrain_steps, sft_steps=sft_steps,
         corpus_bytes=int((pretrain_tokens - first_tokens) * BYTES_PER_TOKEN),
         first_bytes=int(first_tokens * BYTES_PER_TOKEN),
-        conversations=max(1000, int(sft_steps * sft.rows * context / conversation_tokens)),
+        conversations=max(1000, int((1 - REPLAY_SHARE) * sft_steps * sft.rows * context / conversation_tokens)),
         tokens_per_s=round(tokens_per_s, 1), matmul_rate=rate,
         seconds={
             "start and measure": round(elapsed, 1),

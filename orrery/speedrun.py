@@ -189,8 +189,9 @@ class _Speedrun:
         """All parts in order."""
         try:
             plan = self.plan()
-            base = self.base(plan, self.corpus(plan))
-            assistant = self.assistant(plan, base.result.folder)
+            text = self.corpus(plan)
+            base = self.base(plan, text)
+            assistant = self.assistant(plan, base.result.folder, text)
         finally:
             self.keep_time()  # a resumed run goes on counting from here
         report = self.report(plan, {"base": base, "sft": assistant})
@@ -262,7 +263,7 @@ class _Speedrun:
         _finished(result)
         return Part(result, self.examine("base", result.folder, chat=False))
 
-    def assistant(self, plan: Plan, base: Path) -> Part:
+    def assistant(self, plan: Plan, base: Path, text: Prepared) -> Part:
         """Tune on conversations, then examine in chat."""
         start = time.perf_counter()
         made = talk(self.config.world, plan.conversations + HELD_OUT_TALK, self.config.conversations or None)
@@ -276,6 +277,7 @@ class _Speedrun:
             parent=base,
             conversations=made[HELD_OUT_TALK:],
             held_out=made[:HELD_OUT_TALK],
+            documents=text.data,
             resume="auto",
         )
         _finished(result)

@@ -7,7 +7,9 @@ calls, the <|im_end|> that closes its turn). The loss is the base model's, on th
 
 (Ouyang et al. 2022, arXiv 2203.02155, section 3.5 calls it behaviour cloning of demonstrations.)
 
-Everything else, system prompt, questions and tool results, is read and never predicted. The optimizer is a fresh AdamW
+Everything else, system prompt, questions and tool results, is read and never predicted. Where there are documents of
+pretraining, some of them are read again between the conversations, all their tokens predicted: tuning on other things
+wears away what the model knew (replay; Scialom et al. 2022, arXiv 2205.12393). The optimizer is a fresh AdamW
 with a rate well under that of pretraining. Conversations are packed into rows like documents, each blind to the others;
 one that is longer than the context is cut at its end.
 
@@ -25,6 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from orrery.data.packing import IGNORE, Batch, PackedBatches, Sequences
+from orrery.data.shards import TokenShards
 from orrery.errors import CheckpointError
 from orrery.inference.engine import Engine
 from orrery.inference.sampling import Sampling
@@ -45,6 +48,7 @@ __all__ = ["SFTConfig", "SFTStage", "read_conversations", "sft"]
 
 HELD_OUT_EVERY = 20  # every so many conversations one is held out, where the caller brings none
 FEWEST = 100  # with fewer conversations than this all are trained on
+REPLAY_SHARE = 0.35  # of the tokens that are documents of pretraining, where there are any
 SAMPLE = Sampling(max_tokens=64)
 
 
@@ -81,6 +85,7 @@ class SFTStage:
         tokenizer: BPE,
         conversations: Sequence[Conversation],
         held_out: Sequence[Conversation],
+        documents: TokenShards | None,
         card: str,
     ) -> None:
         self.config, self.model, self.tokenizer, self.card = config, model, tokenizer, card
@@ -93,6 +98,10 @@ class SFTStage:
         self.context = context = min(config.context, model.config.context)
         self.rendered = render_all(conversations, tokenizer, context)
         self.warnings: Sequence[str] = self.rendered.warnings(context)
+        self.sequences = self.rendered.sequences
+        if documents is not None:
+            documents.check_tokenizer(tokenizer)
+            self.sequences = with_replay(self.sequences, documents, REPLAY_SHARE, config.seed)
         self.flops_per_token = flops_per_token(model.config, context)
         self.first_loss = (0.0, math.log(model.config.vocab_size))  # the parent knows more than nothing
         self.asked = questions(held_out, tokenizer, most=3, tokens=context // 2)
@@ -105,7 +114,7 @@ class SFTStage:
     def batches(self, state: Mapping[str, Any] | None) -> Iterator[Batch]:
         """Packed conversations in a new random order each epoch."""
         self._batches = PackedBatches(
-            self.rendered.sequences,
+            self.sequences,
             context=self.context,
             rows=self.config.train.rows,
             seed=self.config.seed,
@@ -123,10 +132,10 @@ class SFTStage:
         self, models: Mapping[str, nn.Module], batch: Batch, denominators: Mapping[str, float]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The formula above: nats of the assistant's tokens, over N. Only their logits are computed."""
-        mask = batch.targets != IGNORE  # B T
-        hidden = self.model.hidden(batch.ids, segments=batch.segments)[mask]  # N D
+        trained = (batch.targets.flatten() != IGNORE).nonzero()[:, 0]  # N
+        hidden = self.model.hidden(batch.ids, segments=batch.segments).flatten(0, 1).index_select(0, trained)  # N D
         logits = self.model.unembed(hidden)  # N V
-        nats = F.cross_entropy(logits.float(), batch.targets[mask], reduction="sum")
+        nats = F.cross_entropy(logits.float(), batch.targets.flatten()[trained], reduction="sum")
         return nats / denominators["tokens"], {}
 
     def evaluate(self, full: bool) -> dict[str, float]:
@@ -164,6 +173,7 @@ def sft(
     parent: Path,
     conversations: Sequence[Conversation],
     held_out: Sequence[Conversation] | None = None,
+    documents: TokenShards | None = None,
     resume: str | Path | None = None,
 ) -> TrainResult:
     """Tune the model in the folder ``parent`` on conversations -> runs/NAME/sft/, a Hugging Face folder.
@@ -171,6 +181,7 @@ def sft(
     Args:
         held_out: conversations for evaluation and samples. None: every `HELD_OUT_EVERY`-th of ``conversations`` is held
             out where there are at least `FEWEST`.
+        documents: of pretraining, some of which are read again (`REPLAY_SHARE` of all tokens).
         resume: as in `orrery.training.loop.train`.
 
     Raises:
@@ -184,12 +195,32 @@ def sft(
         if held_out:
             conversations = [one for index, one in enumerate(conversations) if (index + 1) % HELD_OUT_EVERY]
     card = f"An assistant that was tuned with Orrery (run {run.name}) on {len(conversations):,} conversations.\n"
-    stage = SFTStage(config, load_model(parent), load_tokenizer(parent), conversations, held_out, card)
+    stage = SFTStage(config, load_model(parent), load_tokenizer(parent), conversations, held_out, documents, card)
     if config.epochs > 0:
         a_step = config.train.rows * stage.context
         steps = max(1, math.ceil(config.epochs * stage.rendered.sequences.positions() / a_step))
         stage.config = config = replace(config, train=replace(config.train, steps=steps))
     return train(stage, config.train, run, resume=resume)
+
+
+def with_replay(conversations: Sequences, documents: TokenShards, share: float, seed: int) -> Sequences:
+    """The conversations and so many random documents, all tokens predicted, that these have ``share`` of all tokens.
+
+    All documents, where there are too few.
+    """
+    assert conversations.trained is not None
+    lengths = documents.starts[1:] + 1 - documents.starts[:-1]
+    order = np.random.default_rng(seed).permutation(len(documents))
+    enough = len(conversations.tokens) * share / (1 - share)
+    chosen = order[: int(np.searchsorted(np.cumsum(lengths[order]), enough))]
+    tokens = [documents.document(index) for index in chosen.tolist()]
+    stops = len(conversations.tokens) + np.cumsum(lengths[chosen])
+    return Sequences(
+        np.concatenate([conversations.tokens, *tokens]),
+        np.concatenate([conversations.starts, stops - lengths[chosen]]),
+        np.concatenate([conversations.stops, stops]),
+        np.concatenate([conversations.trained, np.ones(int(lengths[chosen].sum()), dtype=bool)]),
+    )
 
 
 def _held_out(sequences: Sequences) -> HeldOut:

@@ -82,11 +82,11 @@ def test_kinds_come_in_the_shares_of_the_mix(sample: list[Conversation]) -> None
 
 
 def test_fewer_than_one_in_five_conversations_declines_anything(sample: list[Conversation]) -> None:
-    """About one in seven: unknown names and matters, and what is harmful. More of them would cost known answers."""
+    """About one in eight, most of them harmful requests: unknown names would cost answers to known ones."""
     declining = [one for one in sample if any(declines(text) for text in said(one, "assistant"))]
     assert 0.09 < len(declining) / len(sample) < 0.2
     refusing = [one for one in declining if REFUSAL in said(one, "assistant")]
-    assert 0.2 < len(refusing) / len(declining) < 0.6
+    assert 0.5 < len(refusing) / len(declining) < 0.9
 
 
 def test_conversations_fit_250_tokens_of_a_small_vocabulary(sample: list[Conversation]) -> None:

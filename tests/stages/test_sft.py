@@ -6,18 +6,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
+from orrery.data.documents import Document
 from orrery.data.packing import IGNORE, packed_once
+from orrery.data.shards import TokenShards
 from orrery.errors import CheckpointError, DataError
 from orrery.inference.engine import Engine
 from orrery.inference.sampling import Sampling
 from orrery.models.hf import load_model, load_tokenizer, save_model
 from orrery.models.transformer import Transformer, TransformerConfig
 from orrery.stages.conversations import questions, render_all
-from orrery.stages.sft import SFTConfig, SFTStage, read_conversations, sft
+from orrery.stages.sft import REPLAY_SHARE, SFTConfig, SFTStage, read_conversations, sft, with_replay
 from orrery.tokenizers.bpe import BPE
 from orrery.tokenizers.chat import render
 from orrery.training.events import read_events
@@ -60,7 +63,27 @@ def config(steps: int, lr: float = 5e-3, **changes: Any) -> SFTConfig:
 
 
 def stage_on(conversations: list[Any], parent: Path, steps: int = 1) -> SFTStage:
-    return SFTStage(config(steps), load_model(parent), load_tokenizer(parent), conversations, [], "")
+    return SFTStage(config(steps), load_model(parent), load_tokenizer(parent), conversations, [], None, "")
+
+
+def test_documents_are_read_again_between_the_conversations(tmp_path: Path, parent: Path, tokenizer: BPE) -> None:
+    texts = [f"{country} has {CAPITALS[country]}." for country in CAPITALS] * 20
+    shards = TokenShards.write(tmp_path / "tokens", [Document(text, "facts") for text in texts], tokenizer)
+    spoken = [ask(country) for country in CAPITALS] * 6
+    stage = SFTStage(config(1), load_model(parent), tokenizer, spoken, [], shards, "")
+    both, talk = stage.sequences, stage.rendered.sequences
+    assert len(talk.tokens) / len(both.tokens) == pytest.approx(1 - REPLAY_SHARE, abs=0.03)
+    assert both.trained is not None and talk.trained is not None
+    assert np.array_equal(both.trained[: len(talk.tokens)], talk.trained) and both.trained[len(talk.tokens) :].all()
+    read = [
+        tokenizer.decode(both.tokens[start + 1 : stop - 1].tolist())
+        for start, stop in zip(both.starts[len(spoken) :], both.stops[len(spoken) :], strict=True)
+    ]
+    assert len(read) > 20 and set(read) <= set(texts)
+    batch = next(stage.batches(None))  # type: ignore[call-overload]
+    assert batch.supervised > 0
+    few = with_replay(talk, TokenShards.write(tmp_path / "few", [Document("Peru.", "x")], tokenizer), 0.5, 0)
+    assert len(few.starts) <= len(talk.starts) + 1
 
 
 def test_the_loss_is_that_of_the_assistants_tokens_alone(parent: Path) -> None:
@@ -170,12 +193,14 @@ def test_a_parent_that_is_no_model_is_an_error(tmp_path: Path) -> None:
 def test_a_tokenizer_with_more_tokens_than_the_model_is_an_error(parent: Path) -> None:
     other = BPE.from_tokens([bytes([97, letter]) for letter in range(97, 97 + 46)])
     with pytest.raises(CheckpointError, match="310 tokens and the model 300: they do not belong together"):
-        SFTStage(config(1), load_model(parent), other, [ask("Peru")], [], "")
+        SFTStage(config(1), load_model(parent), other, [ask("Peru")], [], None, "")
 
 
 def test_a_shorter_context_than_the_models_cuts_rows_and_conversations(parent: Path, tokenizer: BPE) -> None:
     conversations = [ask(country) for country in CAPITALS]
-    stage = SFTStage(replace(config(1), context=32), load_model(parent), tokenizer, conversations, conversations, "")
+    stage = SFTStage(
+        replace(config(1), context=32), load_model(parent), tokenizer, conversations, conversations, None, ""
+    )
     batch = next(stage.batches(None))  # type: ignore[call-overload]
     assert batch.ids.shape == (2, 32)
     assert math.isfinite(stage.evaluate(full=True)["held_out_loss"])
