@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
 from orrery.config import as_mapping, from_mapping
@@ -27,7 +26,7 @@ from orrery.errors import ConfigError, RunError
 from orrery.evals.exams import EXAM_VERSION, build_exams
 from orrery.evals.report import Report, StageSummary, render_html
 from orrery.evals.run import Score, not_applicable, run_exams
-from orrery.evals.table import exam_table
+from orrery.evals.table import conversation_line, exam_table
 from orrery.files import write_atomically
 from orrery.inference.engine import Engine
 from orrery.inference.sampling import Sampling
@@ -384,17 +383,6 @@ def summary(result: TrainResult) -> StageSummary:
         floor_bits_per_byte=result.metrics.get("floor_bits_per_byte"),
         by_genre=by_genre(result.metrics),
     )
-
-
-def conversation_line(message: Mapping[str, Any]) -> str:
-    """One message for the terminal."""
-    calls = "".join(
-        f"[dim]→ {call['function']['name']} {escape(json.dumps(call['function']['arguments']))}[/] "
-        for call in message.get("tool_calls", ())
-    )
-    colour = {"user": "bold", "tool": "dim"}.get(message["role"], "")
-    text = escape(str(message.get("content") or ""))
-    return f"{message['role']:>9}  {calls}" + (f"[{colour}]{text}[/]" if colour else text)
 
 
 def _finished(result: TrainResult) -> None:

@@ -1,7 +1,10 @@
-"""The exams as a table in the terminal: one row an exam, one column a stage, with intervals, n and chance."""
+"""For the terminal: exams as a table (a row an exam, a column a stage, with intervals, n, chance), and messages."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -53,3 +56,14 @@ def _arrow(first: Score | None, last: Score | None, lower_is_better: bool) -> Te
     if not higher and not lower:
         return Text("")
     return Text("↑", style="green") if higher != lower_is_better else Text("↓", style="red")
+
+
+def conversation_line(message: Mapping[str, Any]) -> str:
+    """One message of a conversation, its calls before its text."""
+    calls = "".join(
+        f"[dim]→ {call['function']['name']} {escape(json.dumps(call['function']['arguments']))}[/] "
+        for call in message.get("tool_calls", ())
+    )
+    colour = {"user": "bold", "tool": "dim"}.get(message["role"], "")
+    text = escape(str(message.get("content") or ""))
+    return f"{message['role']:>9}  {calls}" + (f"[{colour}]{text}[/]" if colour else text)

@@ -38,10 +38,9 @@ def test_a_mix_a_split_and_a_start_far_away_go_together() -> None:
     assert {one.genre for one in made} == {"copying", "junk"} and made[0].id == "world/validation/1000000000"
 
 
-def test_conversations_from_a_start_are_a_slice_of_those_from_the_beginning() -> None:
+def test_talk_is_the_first_conversations_in_their_order() -> None:
     whole = [list(one.messages) for one in conversations(World(SMALL), START + 40)]
     assert talk(SMALL, START + 40) == whole
-    assert talk(SMALL, 40, start=START) == whole[START:]
     mix = {"about": 1.0}
-    some = [list(one.messages) for one in conversations(World(SMALL), 9, start=100_000, mix=mix)]
-    assert talk(SMALL, 9, mix, workers=1, start=100_000) == some
+    some = [list(one.messages) for one in conversations(World(SMALL), 9, mix=mix)]
+    assert talk(SMALL, 9, mix, workers=1) == some

@@ -43,11 +43,11 @@ def corpus(
 
 
 def talk(
-    world: WorldConfig, number: int, mix: Mapping[str, float] | None = None, workers: int = 2, start: int = 0
+    world: WorldConfig, number: int, mix: Mapping[str, float] | None = None, workers: int = 2
 ) -> list[list[Message]]:
-    """The messages of ``number`` of the world's conversations, from number ``start`` on."""
+    """The messages of the world's first ``number`` conversations."""
     found: list[list[Message]] = []
-    for chunk in _in_order(_conversations, (world, _frozen(mix)), workers, start):
+    for chunk in _in_order(_conversations, (world, _frozen(mix)), workers):
         found += chunk[: number - len(found)]
         if len(found) == number:
             break
