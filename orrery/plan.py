@@ -3,7 +3,7 @@
 The machine is measured for a few seconds (large matrix products, then real training steps of the model that fits),
 and the minutes are shared out:
 
-    minutes = start + corpus and tokenizer + pretraining + exams + tuning + exams + report
+    minutes = start + corpus and tokenizer + conversations + pretraining + exams + tuning + exams + report
 
 Everything in the plan is a number of steps, documents or bytes and never a time, so the same plan is the same run, bit
 for bit, however fast the machine is when it is repeated.
@@ -12,21 +12,25 @@ for bit, however fast the machine is when it is repeated.
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from rich.table import Table
+from torch import Tensor, nn
 
+from orrery.data.packing import Batch
 from orrery.errors import ConfigError
 from orrery.models.config import TransformerConfig
 from orrery.models.explain import flops_per_token
 from orrery.models.transformer import Transformer
 from orrery.stages.pretrain import ModelShape
 from orrery.stages.sft import REPLAY_SHARE
+from orrery.training.helpers import Helpers
 from orrery.training.machine import choose_device, keep_freed_memory, measure_matmul_rate
 from orrery.training.optim import Optimizers
 from orrery.training.stage import TrainConfig
-from orrery.training.step import precision_context
+from orrery.training.step import clip, precision_context
 
 # Width and layers, by size; a head is 32 wide, the MLP three times the width.
 LADDER = ((64, 3), (96, 3), (128, 4), (192, 5), (256, 6), (384, 8), (512, 10), (768, 12))
@@ -38,11 +42,13 @@ MEASURE_SECONDS = 4.0
 REFERENCE_TOKENS_PER_S = 20_000.0
 FIXED_SECONDS = 8.0  # start, report, loading and saving
 CORPUS_MB_PER_S = 2.4  # documents written, tokenizer trained and applied, all in all
+CONVERSATIONS_PER_S = 4_000.0  # written and turned into tokens
 EXAM_SECONDS = 20.0  # both examinations and the held-out losses
 BYTES_PER_TOKEN = 2.65
 FIRST_STEPS, FIRST_SHARE = 300, 0.12  # of pretraining on pages to copy from, and at most so much of it
-TUNING_SHARE = 0.18  # of the training time
-OVERHEAD = 1.3  # of training on top of the measured steps: batches, logs, evaluations, checkpoints, a warm machine
+MIXED_SHARE = 0.33  # of the tokens of pretraining that are conversations
+TUNING_SHARE = 0.08  # of the training time
+OVERHEAD = 1.15  # of training on top of the measured steps: batches, logs, evaluations, checkpoints, a warm machine
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ class Plan:
         pretrain_steps, sft_steps: optimizer steps.
         corpus_bytes: text that is made for pretraining; about one epoch.
         first_bytes: pages to copy from, which come first.
+        mixed_conversations: how many are made for pretraining, to be read between the documents.
         conversations: how many are made for tuning; about one epoch.
         tokens_per_s: measured with this model on this machine.
         matmul_rate: floating-point operations a second of large products, measured.
@@ -70,6 +77,7 @@ class Plan:
     sft_steps: int
     corpus_bytes: int
     first_bytes: int
+    mixed_conversations: int
     conversations: int
     tokens_per_s: float
     matmul_rate: float
@@ -124,10 +132,12 @@ def fit(
     elapsed += time.perf_counter() - began
     speed = REFERENCE_TOKENS_PER_S / tokens_per_s
     exam_seconds = EXAM_SECONDS * min(speed, 3.0) if exams else 4.0
-    # Two unknowns, tokens and seconds of training, and the corpus grows with the tokens: solve for the seconds.
+    # Two unknowns, tokens and seconds of training, and the text grows with the tokens: solve for the seconds.
     left = 60 * minutes - elapsed - FIXED_SECONDS - exam_seconds
-    corpus_share = (1 - TUNING_SHARE) * tokens_per_s * BYTES_PER_TOKEN / (CORPUS_MB_PER_S * 1e6)
-    training = left / (OVERHEAD + corpus_share)
+    corpus_share = (1 - TUNING_SHARE) * (1 - MIXED_SHARE) * tokens_per_s * BYTES_PER_TOKEN / (CORPUS_MB_PER_S * 1e6)
+    talk_tokens = (1 - TUNING_SHARE) * MIXED_SHARE + TUNING_SHARE * (1 - REPLAY_SHARE)
+    talk_share = talk_tokens * tokens_per_s / (conversation_tokens * CONVERSATIONS_PER_S)
+    training = left / (OVERHEAD + corpus_share + talk_share)
     pretrain_steps = steps[0] or int((1 - TUNING_SHARE) * training * tokens_per_s / (pretrain.rows * context))
     sft_steps = steps[1] or int(TUNING_SHARE * training * tokens_per_s / (sft.rows * context))
     if pretrain_steps < 20 or sft_steps < 10:
@@ -135,16 +145,19 @@ def fit(
         raise ConfigError(f"--minutes {minutes:g} is too short on this machine; give it at least {needed:.1f}")
     pretrain_tokens = pretrain_steps * pretrain.rows * context
     first_tokens = min(FIRST_STEPS, FIRST_SHARE * pretrain_steps) * pretrain.rows * context
+    mixed_tokens = MIXED_SHARE * (pretrain_tokens - first_tokens)
     return Plan(
         minutes=minutes, vocab_size=vocab_size, width=width, layers=layers,
         pretrain_steps=pretrain_steps, sft_steps=sft_steps,
-        corpus_bytes=int((pretrain_tokens - first_tokens) * BYTES_PER_TOKEN),
+        corpus_bytes=int((pretrain_tokens - first_tokens - mixed_tokens) * BYTES_PER_TOKEN),
         first_bytes=int(first_tokens * BYTES_PER_TOKEN),
+        mixed_conversations=int(mixed_tokens / conversation_tokens),
         conversations=max(1000, int((1 - REPLAY_SHARE) * sft_steps * sft.rows * context / conversation_tokens)),
         tokens_per_s=round(tokens_per_s, 1), matmul_rate=rate,
         seconds={
             "start and measure": round(elapsed, 1),
             "corpus and tokenizer": round(corpus_share * training, 1),
+            "conversations": round(talk_share * training, 1),
             "pretrain": round((1 - TUNING_SHARE) * OVERHEAD * training, 1),
             "tune": round(TUNING_SHARE * OVERHEAD * training, 1),
             "exams": round(exam_seconds, 1),
@@ -166,28 +179,50 @@ def choose_size(minutes: float, matmul_rate: float, vocab_size: int, context: in
     return chosen
 
 
+class _NextToken:
+    """The objective of pretraining, for the measurement."""
+
+    def __init__(self, model: Transformer) -> None:
+        self.models: Mapping[str, nn.Module] = {"model": model}
+        self.model = model
+
+    def denominators(self, batch: Batch) -> dict[str, float]:
+        return {"tokens": batch.supervised}
+
+    def loss(
+        self, models: Mapping[str, nn.Module], batch: Batch, denominators: Mapping[str, float]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        logits = self.model(batch.ids, segments=batch.segments).float()
+        nats = F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), reduction="sum")
+        return nats / denominators["tokens"], {}
+
+
 def measure_training(config: TransformerConfig, train: TrainConfig) -> float:
     """Tokens a second of real training steps of this model on this machine, measured for a few seconds."""
     device = choose_device(train.device)
     keep_freed_memory()
     generator = torch.Generator().manual_seed(0)
     model = Transformer(config, generator).to(device)
-    optimizers = Optimizers({"model": model}, train.optimizer)
+    objective, optimizers = _NextToken(model), Optimizers({"model": model}, train.optimizer)
+    precision = partial(precision_context, train, device)
     shape = (train.rows, config.context)
-    ids = torch.randint(config.vocab_size, shape, generator=generator).to(device)
-    segments = (torch.arange(config.context) // 64).expand(shape).to(device)
+    ids = torch.randint(config.vocab_size, shape, generator=generator)
+    segments = (torch.arange(config.context) // 64).expand(shape)
+    batch = Batch(ids, ids, segments, segments)
+    helpers = Helpers(objective, train, device, precision)
     seconds: list[float] = []
     end = time.perf_counter() + MEASURE_SECONDS
-    while len(seconds) < 5 or time.perf_counter() < end:
-        began = time.perf_counter()
-        with precision_context(train, device):
-            logits = model(ids, segments=segments)
-        F.cross_entropy(logits.float().flatten(0, 1), ids.flatten()).backward()
-        torch.nn.utils.clip_grad_norm_(optimizers.parameters, 1.0, foreach=True)
-        optimizers.step(0.0)
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        seconds.append(time.perf_counter() - began)
+    try:
+        while len(seconds) < 5 or time.perf_counter() < end:
+            began = time.perf_counter()
+            helpers.accumulate(batch)
+            clip(optimizers.parameters, 1.0)
+            optimizers.step(0.0)
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            seconds.append(time.perf_counter() - began)
+    finally:
+        helpers.close()
     steady = sorted(seconds[2:])
     return train.rows * config.context / steady[len(steady) // 2]
 
@@ -198,7 +233,8 @@ def plan_table(plan: Plan) -> Table:
     what = {
         "corpus and tokenizer": f"{plan.corpus_bytes / 1e6:.1f} MB of text, {plan.vocab_size:,} tokens",
         "pretrain": f"{plan.layers} layers × {plan.width}, {plan.pretrain_steps:,} steps",
-        "tune": f"{plan.conversations:,} conversations, {plan.sft_steps:,} steps",
+        "conversations": f"{plan.mixed_conversations:,} between documents, {plan.conversations:,} for tuning",
+        "tune": f"{plan.sft_steps:,} steps",
         "start and measure": f"{plan.tokens_per_s:,.0f} tokens/s, matmul {plan.matmul_rate / 1e9:,.0f} GFLOP/s",
     }
     for part, seconds in plan.seconds.items():

@@ -93,7 +93,7 @@ class SpeedrunConfig:
     sft: TrainConfig = field(
         default_factory=lambda: TrainConfig(
             rows=8,
-            optimizer=OptimizerConfig(kind="adamw", lr=1e-3, weight_decay=0.0),
+            optimizer=OptimizerConfig(kind="adamw", lr=5e-4, weight_decay=0.0),
             schedule=ScheduleConfig(warmup_steps=20, warmdown_share=0.6),
         )
     )
@@ -182,6 +182,7 @@ class _Speedrun:
         self.config, self.run, self.console, self.began = config, run, console, began
         self.world = World(config.world)
         self.own_text = bool(config.data)
+        self.made_talk: list[list[Message]] | None = None
         self.before = float(run.record.get("wall_s", 0.0))  # of earlier attempts
 
     def go(self) -> Report:
@@ -257,6 +258,7 @@ class _Speedrun:
             held_out=text.held_out,
             tokenizer=text.tokenizer,
             first=text.first,
+            conversations=self.talk(plan)[: plan.mixed_conversations],
             resume="auto",
         )
         _finished(result)
@@ -264,9 +266,7 @@ class _Speedrun:
 
     def assistant(self, plan: Plan, base: Path, text: Prepared) -> Part:
         """Tune on conversations, then examine in chat."""
-        start = time.perf_counter()
-        made = talk(self.config.world, plan.conversations + HELD_OUT_TALK, self.config.conversations or None)
-        self.status("conversations", seconds=time.perf_counter() - start, count=len(made))
+        made = self.talk(plan)[plan.mixed_conversations :]
         steps = plan.sft_steps
         train = replace(self.config.sft, steps=steps, evaluate_every=steps // 4, sample_every=steps // 3)
         settings = SFTConfig(train, seed=self.config.seed)
@@ -281,6 +281,16 @@ class _Speedrun:
         )
         _finished(result)
         return Part(result, self.examine("sft", result.folder, chat=True))
+
+    def talk(self, plan: Plan) -> list[list[Message]]:
+        """All conversations: those that pretraining reads, the held out ones, and those for tuning."""
+        if self.made_talk is None:
+            start = time.perf_counter()
+            number = plan.mixed_conversations + HELD_OUT_TALK + plan.conversations
+            with self.console.status("making conversations …"):
+                self.made_talk = talk(self.config.world, number, self.config.conversations or None)
+            self.status("conversations", seconds=time.perf_counter() - start, count=number)
+        return self.made_talk
 
     def examine(self, stage: str, folder: Path, chat: bool) -> list[Score]:
         """Exams of one stage; kept in the run, so that they are taken once."""

@@ -18,7 +18,7 @@ all others (``Sequences.first``): what is to be learnt first.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import numpy as np
@@ -45,15 +45,26 @@ class Sequences:
     trained: np.ndarray | None = None
     first: int = 0  # so many of the first sequences come before all others in the first epoch
 
-    def after(self, first: Self) -> "Sequences":
-        """These, and the ``first`` ones before them in the first epoch; all tokens of both are trained on."""
-        offset = len(first.tokens)
+    def joined(self, more: Self) -> "Sequences":
+        """These and ``more``; those that came first still do."""
+        offset = len(self.tokens)
+        trained = None
+        if self.trained is not None or more.trained is not None:
+            trained = np.concatenate([self._trained(), more._trained()])
         return Sequences(
-            np.concatenate([first.tokens, self.tokens.astype(first.tokens.dtype)]),
-            np.concatenate([first.starts, self.starts + offset]),
-            np.concatenate([first.stops, self.stops + offset]),
-            first=len(first.starts),
+            np.concatenate([self.tokens, more.tokens.astype(self.tokens.dtype)]),
+            np.concatenate([self.starts, more.starts + offset]),
+            np.concatenate([self.stops, more.stops + offset]),
+            trained,
+            self.first,
         )
+
+    def after(self, first: Self) -> "Sequences":
+        """These, and the ``first`` ones before them in the first epoch."""
+        return replace(first.joined(self), first=len(first.starts))
+
+    def _trained(self) -> np.ndarray:
+        return np.ones(len(self.tokens), dtype=bool) if self.trained is None else self.trained
 
     def positions(self) -> int:
         """Positions that one epoch has: what fills rows, padding left out."""

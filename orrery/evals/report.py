@@ -75,7 +75,7 @@ def render_html(report: Report, events: Sequence[Event]) -> str:
         genre_plots=[
             (stage, _svg(_genre_figure(summary))) for stage, summary in report.stages.items() if summary.by_genre
         ],
-        exam_plot=_svg(_exam_figure(report.exams)) if any(score.score is not None for score in report.exams) else "",
+        exam_plot=_svg(exam_figure(report.exams)) if any(score.score is not None for score in report.exams) else "",
         exam_rows=exam_rows(report.exams),
         lower_is_better=LOWER_IS_BETTER,
         exam_stages=list(dict.fromkeys(score.stage for score in report.exams)),
@@ -136,7 +136,7 @@ def _genre_figure(summary: StageSummary) -> Figure:
     return figure
 
 
-def _exam_figure(scores: Sequence[Score]) -> Figure:
+def exam_figure(scores: Sequence[Score]) -> Figure:
     rows = [(exam, stages) for exam, stages in exam_rows(scores) if any(s.score is not None for s in stages.values())]
     stages = list(dict.fromkeys(score.stage for score in scores))
     figure, axes = _figure(6.4, 0.9 + 0.34 * len(rows))

@@ -9,7 +9,9 @@ with N the number of predicted tokens in the batch. (Bengio et al. 2003; Radford
 
 A batch is rows of whole documents packed side by side (`orrery.data.packing`); no token sees another document. The
 order is random, but that some documents may come before all others: what the rest of the learning waits for, such as
-pages to copy from.
+pages to copy from. Conversations may stand between the documents, as in the laptop recipe: a small model that meets
+questions only after it has learnt its facts hardly learns to answer with them (mixed training; Allen-Zhu and Li 2023,
+arXiv 2309.14316, section 4). In them only what the assistant says is predicted.
 
 What is logged besides the loop's own metrics: ``held_out_loss`` and bits per byte (`orrery.training.held_out`).
 """
@@ -32,6 +34,7 @@ from orrery.models.config import Architecture, TransformerConfig
 from orrery.models.explain import flops_per_token
 from orrery.models.hf import load_model, save_model
 from orrery.models.transformer import Transformer
+from orrery.stages.conversations import Conversation, render_all
 from orrery.tokenizers.bpe import BPE
 from orrery.training.held_out import HeldOut, measure, token_lengths
 from orrery.training.loop import TrainResult, train
@@ -89,6 +92,7 @@ class PretrainStage:
         held_out: TokenShards | None,
         tokenizer: BPE,
         first: TokenShards | None,
+        conversations: Sequence[Conversation],
         card: str,
     ) -> None:
         data.check_tokenizer(tokenizer)
@@ -104,6 +108,10 @@ class PretrainStage:
         if first is not None:
             first.check_tokenizer(tokenizer)
             self.sequences = self.sequences.after(first.sequences())
+        if conversations:
+            rendered = render_all(conversations, tokenizer, shape.context)
+            self.sequences = self.sequences.joined(rendered.sequences)
+            self.warnings = rendered.warnings(shape.context)
         self.held_out = None
         if held_out is not None:
             held_out.check_tokenizer(tokenizer)
@@ -178,6 +186,7 @@ def pretrain(
     held_out: TokenShards | None,
     tokenizer: BPE,
     first: TokenShards | None = None,
+    conversations: Sequence[Conversation] = (),
     resume: str | Path | None = None,
 ) -> TrainResult:
     """Train a base model on tokenised documents -> runs/NAME/base/, a Hugging Face folder.
@@ -185,6 +194,7 @@ def pretrain(
     Args:
         held_out: documents for bits per byte; without them nothing is measured.
         first: documents that come before all others.
+        conversations: to be read between the documents; only what the assistant says in them is predicted.
         resume: as in `orrery.training.loop.train`.
 
     Raises:
@@ -192,4 +202,5 @@ def pretrain(
         ConfigError: the shape does not fit itself. And what `orrery.training.loop.train` raises.
     """
     card = f"A base model that was pretrained with Orrery (run {run.name}) on {data.info.bytes:,} bytes of text.\n"
-    return train(PretrainStage(config, data, held_out, tokenizer, first, card), config.train, run, resume=resume)
+    stage = PretrainStage(config, data, held_out, tokenizer, first, conversations, card)
+    return train(stage, config.train, run, resume=resume)

@@ -208,19 +208,13 @@ def with_replay(conversations: Sequences, documents: TokenShards, share: float, 
 
     All documents, where there are too few.
     """
-    assert conversations.trained is not None
     lengths = documents.starts[1:] + 1 - documents.starts[:-1]
     order = np.random.default_rng(seed).permutation(len(documents))
     enough = len(conversations.tokens) * share / (1 - share)
     chosen = order[: int(np.searchsorted(np.cumsum(lengths[order]), enough))]
-    tokens = [documents.document(index) for index in chosen.tolist()]
-    stops = len(conversations.tokens) + np.cumsum(lengths[chosen])
-    return Sequences(
-        np.concatenate([conversations.tokens, *tokens]),
-        np.concatenate([conversations.starts, stops - lengths[chosen]]),
-        np.concatenate([conversations.stops, stops]),
-        np.concatenate([conversations.trained, np.ones(int(lengths[chosen].sum()), dtype=bool)]),
-    )
+    tokens = np.concatenate([conversations.tokens[:0], *(documents.document(index) for index in chosen.tolist())])
+    stops = np.cumsum(lengths[chosen])
+    return conversations.joined(Sequences(tokens, stops - lengths[chosen], stops))
 
 
 def _held_out(sequences: Sequences) -> HeldOut:

@@ -33,13 +33,14 @@ from orrery.training import checkpoint
 from orrery.training.checks import LossWatch, check_batch, check_first_loss, check_gradients, gradient_norms
 from orrery.training.control import ControlReader
 from orrery.training.events import Kind
+from orrery.training.helpers import Helpers
 from orrery.training.interrupt import Interrupts, TrainingInterrupted
 from orrery.training.machine import choose_device, keep_freed_memory, measure_matmul_rate
 from orrery.training.optim import Optimizers
 from orrery.training.runs import Run
 from orrery.training.schedule import lr_share
 from orrery.training.stage import Stage, TrainConfig
-from orrery.training.step import accumulate, clip, compile_blocks, precision_context, without_compiling
+from orrery.training.step import clip, compile_blocks, precision_context, without_compiling
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ class _Training:
         checkpoint.prune(run.folder, stage.name, config.keep_checkpoints, newest=self.counters.step)
         self.control = ControlReader(run.folder)
         self.rate = measure_matmul_rate(config.precision, str(self.device))
+        self.helpers = Helpers(stage, config, self.device, self.precision)
         self.reported = self.counters.tokens, self.counters.train_seconds  # as of the last report
         self.began = self.saved_at = time.perf_counter()
         self.first_step, self.seconds_before = self.counters.step, self.counters.seconds
@@ -143,6 +145,7 @@ class _Training:
             parameters=_parameters(self.stage),
             device=str(self.device),
             threads=torch.get_num_threads(),
+            processes=self.helpers.processes,
             matmul_rate=self.rate,
             keeps_freed_memory=keep_freed_memory(),  # False where the C library is not glibc: a little slower
             config=as_mapping(self.config),
@@ -174,6 +177,8 @@ class _Training:
         except OrreryError as error:
             self.log("status", status="failed", message=str(error))
             raise
+        finally:
+            self.helpers.close()
         if interrupts.asked:  # too late to stop this stage, but a next one must not start
             raise TrainingInterrupted(f"stopped after stage '{self.stage.name}', which has ended: {result.folder}")
         return result
@@ -192,7 +197,7 @@ class _Training:
         number = counters.step + 1
         batch = next(self.batches)
         check_batch(batch, number)
-        loss_sum, parts = accumulate(self.stage, batch, config.micro_rows, self.device, self.precision)
+        loss_sum, parts = self.helpers.accumulate(batch)
         layers: dict[str, float] = {}
         if number == 1 or number % config.layers_every == 0:
             layers = gradient_norms(self.stage.models)

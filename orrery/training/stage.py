@@ -37,25 +37,15 @@ class Batch(Protocol):
         """The same on another device."""
 
 
-class Stage(Protocol):
-    """One stage of training.
+class Objective(Protocol):
+    """What is minimised. `loss` may depend on nothing but its arguments and the models' weights: several processes
+    compute it at once (`orrery.training.helpers`).
 
     Attributes:
-        name: names the stage's events and its model folder in the run (``base``, ``sft`` …).
         models: by name, some trained, some frozen (``requires_grad`` of their parameters says which).
-        flops_per_token: operations that training on one token takes, forward and backward.
-        first_loss: the range in which the first loss lies when all is well.
-        warnings: what a person should know about the data; they become alarms when training starts.
     """
 
-    name: str
     models: Mapping[str, nn.Module]
-    flops_per_token: float
-    first_loss: tuple[float, float]
-    warnings: Sequence[str]
-
-    def batches(self, state: Mapping[str, Any] | None) -> Iterator[Any]:
-        """Batches without end, from the beginning or from what `state_dict` gave."""
 
     def denominators(self, batch: Any) -> dict[str, float]:
         """What the loss of ``batch``'s parts is divided by, counted over all of it."""
@@ -64,6 +54,25 @@ class Stage(Protocol):
         self, models: Mapping[str, nn.Module], batch: Any, denominators: Mapping[str, float]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The microbatch's share of the loss, and of other metrics (detached); both add up over microbatches."""
+
+
+class Stage(Objective, Protocol):
+    """One stage of training.
+
+    Attributes:
+        name: names the stage's events and its model folder in the run (``base``, ``sft`` …).
+        flops_per_token: operations that training on one token takes, forward and backward.
+        first_loss: the range in which the first loss lies when all is well.
+        warnings: what a person should know about the data; they become alarms when training starts.
+    """
+
+    name: str
+    flops_per_token: float
+    first_loss: tuple[float, float]
+    warnings: Sequence[str]
+
+    def batches(self, state: Mapping[str, Any] | None) -> Iterator[Any]:
+        """Batches without end, from the beginning or from what `state_dict` gave."""
 
     def evaluate(self, full: bool) -> dict[str, float]:
         """Metrics on held-out data: on a part of it, or on all of it when training ends. May be empty."""

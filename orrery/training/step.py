@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from orrery.training.stage import Batch, Stage, TrainConfig
+from orrery.training.stage import Batch, Objective, TrainConfig
 
 LONG_RUN = 500  # steps from which compiling pays for its seconds on a GPU
 
@@ -21,21 +21,21 @@ def precision_context(config: TrainConfig, device: torch.device) -> AbstractCont
 
 
 def accumulate(
-    stage: Stage,
+    objective: Objective,
     batch: Batch,
+    denominators: Mapping[str, float],
     micro_rows: int,
     device: torch.device,
     precision: Callable[[], AbstractContextManager[Any]],
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Add the gradients of ``batch`` to the parameters -> (loss, metrics), both of the whole batch.
+    """Add the gradients of ``batch`` to the parameters -> (loss, metrics), both of all its rows.
 
-    However the batch is split, the sums are the same but for rounding: denominators belong to the whole batch.
+    However a batch is split, the sums are the same but for rounding, since ``denominators`` are of the whole batch.
     """
-    denominators = stage.denominators(batch)
     loss, metrics = torch.zeros((), device=device), dict[str, Tensor]()
     for micro in batch.split(micro_rows) if micro_rows else [batch]:
         with precision():
-            part, parts = stage.loss(stage.models, micro.to(device), denominators)
+            part, parts = objective.loss(objective.models, micro.to(device), denominators)
         part.backward()
         loss = loss + part.detach()
         for name, value in parts.items():

@@ -184,11 +184,18 @@ def test_whom_exams_grade_nobody_asks_about(world: World, sample: list[Conversat
 
 def test_a_reading_answer_is_a_sentence_of_the_text_and_is_equally_often_in_each_place(world: World) -> None:
     places: Counter[int] = Counter()
+    others = 0
     for one in only(world, "reading", 3000):
         question, answer = one.messages[0]["content"], one.messages[1]["content"]
         values, names = one.provenance["values"], one.provenance["names"]
-        assert len(re.findall(rf"(?:^|[ \n]){re.escape(answer)}(?:[ \n]|$)", question)) == 1, question
-        assert answer.endswith(f" {values[0]}.") and answer.count(".") == 1
+        assert len(re.findall(rf"(?:^|[ \n\"]){re.escape(answer)}(?:[ \n\"]|$)", question)) == 1, question
+        assert [value for value in values if re.search(rf" {value}\b", answer)] == list(values[:1]), one
+        assert answer.count(".") == 1
+        if "name" in one.provenance:  # a text of another kind than the exams'
+            others += 1
+            told = question.replace(answer, "")
+            assert one.provenance["name"] in answer and (one.provenance["name"] in told or values[0] in told)
+            continue
         assert [name for name in names if name in answer] == names[:1]
         assert all(question.count(f" {value}.") == 1 for value in values), question
         assert all(question.count(name) == (2 if i == 0 else 1) for i, name in enumerate(names))
@@ -196,6 +203,16 @@ def test_a_reading_answer_is_a_sentence_of_the_text_and_is_equally_often_in_each
             order = sorted(values, key=lambda value: question.index(f" {value}."))
             places[order.index(values[0])] += 1
     assert min(places.values()) > 0.27 * places.total()
+    assert 1000 < others < 1400
+
+
+def test_questions_about_other_texts_ask_for_values_and_for_names(world: World) -> None:
+    asked = [one for one in only(world, "reading", 3000) if "name" in one.provenance]
+    after_name = [one for one in asked if " who " in f" {one.messages[0]['content'].lower()} "]
+    assert 0.1 < len(after_name) / len(asked) < 0.3
+    assert len({one.provenance["attribute"] for one in asked}) > 30
+    firsts = {one.provenance["name"] for one in asked if " " not in one.provenance["name"]}
+    assert len(firsts) > 300  # people who are called anything
 
 
 @pytest.mark.parametrize("kind", ["direct", "worked", "calculator"])

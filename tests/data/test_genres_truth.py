@@ -45,19 +45,18 @@ def kinds(name: str, kind: str) -> list[Page]:
 
 
 def test_every_answer_stands_in_its_text_once_beside_the_name() -> None:
-    """It is the sentence that gives the value, on seven pages of ten; or the value, in one way on all of the page."""
+    """It is the sentence that holds what is given and what is wanted, on seven pages of ten; or only what is wanted."""
     styles = Counter[str]()
     for page in kinds("copying", "reading"):
         text = page.provenance["text"]
         sentences = re.split(r"(?<=\.) ", text)
         given = set()
         for asked in page.provenance["questions"]:
-            assert text.count(" " + asked["value"]) == 1
-            (sentence,) = [sentence for sentence in sentences if " " + asked["value"] in sentence]
-            assert asked["name"] in sentence and asked["name"] in asked["question"]
+            (sentence,) = [one for one in sentences if f" {asked['given']}" in f" {one}" and asked["wanted"] in one]
+            assert asked["given"] in asked["question"] and asked["wanted"] not in asked["question"]
             after = page.text.split(asked["question"], 1)[1]
             answer = re.match(r"\s*(?:\w+: )?(.*?\.)(?:\s|$)", after)
-            ways = {sentence: "sentence", f"It is {asked['value']}.": "It is", f"{asked['value']}.": "value"}
+            ways = {sentence: "sentence", f"It is {asked['wanted']}.": "It is", f"{asked['wanted']}.": "value"}
             assert answer is not None and answer[1] in ways, page.text
             given.add(ways[answer[1]])
         (style,) = given
@@ -74,7 +73,7 @@ def test_reading_has_all_difficulties() -> None:
 def test_names_and_values_to_copy_follow_a_space() -> None:
     for page in kinds("copying", "reading"):
         for asked in page.provenance["questions"]:
-            for copied in (asked["name"], asked["value"]):
+            for copied in (asked["given"], asked["wanted"]):
                 places = [found.start() for found in re.finditer(rf"\b{re.escape(copied)}\b", page.text)]
                 assert len(places) >= 2 and all(page.text[place - 1] == " " for place in places), page.text
 

@@ -152,16 +152,21 @@ def test_the_seed_decides_the_order_of_both_parts() -> None:
     assert {*orders[0][:60]} == {*orders[2][:60]} == {*range(60)}
 
 
-def test_sequences_after_others_keep_every_token_and_train_on_all() -> None:
-    base, early = make([5, 300, 0, 17]), make([40, 3], seed=1)
-    early = replace(early, trained=np.zeros(len(early.tokens), dtype=bool))
-    data = base.after(early)
-    parts = [part.tokens[a:b] for part in (early, base) for a, b in zip(part.starts, part.stops, strict=True)]
+def test_joined_sequences_keep_every_token_and_what_is_trained_of_each() -> None:
+    base, early, more = make([5, 300, 0, 17]), make([40, 3], seed=1), make([9, 60], seed=2)
+    more = replace(more, trained=np.arange(len(more.tokens)) % 3 == 0)
+    data = base.after(early).joined(more)
+    parts = [part.tokens[a:b] for part in (early, base, more) for a, b in zip(part.starts, part.stops, strict=True)]
     found = [data.tokens[a:b] for a, b in zip(data.starts, data.stops, strict=True)]
-    assert len(found) == len(parts) == 6 and all(map(np.array_equal, found, parts))
-    assert data.trained is None and data.first == 2
+    assert len(found) == len(parts) == 8 and all(map(np.array_equal, found, parts))
+    assert data.first == 2 and base.after(early).trained is None
+    assert data.trained is not None and more.trained is not None
+    plain = len(early.tokens) + len(base.tokens)
+    assert data.trained[:plain].all() and np.array_equal(data.trained[plain:], more.trained)
     batches = in_epoch(data)
-    assert sum(batch.supervised for batch in batches) == sum(batch.tokens for batch in batches) == data.positions()
+    assert sum(batch.tokens for batch in batches) == data.positions()
+    predicted = sum(int(more.trained[a + 1 : b].sum()) for a, b in zip(more.starts, more.stops, strict=True))
+    assert sum(batch.supervised for batch in batches) == base.after(early).positions() + predicted
 
 
 def test_a_cursor_of_another_order_is_refused() -> None:

@@ -9,7 +9,9 @@ import torch
 import torch.nn.functional as F
 
 from orrery.data.documents import Document
+from orrery.data.packing import IGNORE
 from orrery.data.shards import TokenShards
+from orrery.data.world.conversations.conversation import exchange
 from orrery.errors import ConfigError, DataError
 from orrery.models.hf import load_model, load_tokenizer
 from orrery.stages.pretrain import ModelShape, PretrainConfig, PretrainStage, pretrain
@@ -56,7 +58,7 @@ def config(steps: int, **changes: object) -> PretrainConfig:
 
 def test_the_loss_is_the_papers(corpus: tuple[TokenShards, TokenShards], tokenizer: BPE) -> None:
     """Oracle: each document by itself, one forward pass, the mean over all predicted tokens of the batch."""
-    stage = PretrainStage(config(1), corpus[0], None, tokenizer, None, "")
+    stage = PretrainStage(config(1), corpus[0], None, tokenizer, None, (), "")
     batch = next(stage.batches(None))  # type: ignore[call-overload]
     loss, _ = stage.loss(stage.models, batch, stage.denominators(batch))
     nats, tokens = 0.0, 0
@@ -74,7 +76,7 @@ def test_documents_may_come_before_all_others(
     tmp_path: Path, corpus: tuple[TokenShards, TokenShards], tokenizer: BPE
 ) -> None:
     first = TokenShards.write(tmp_path / "first", [Document("green green green green.", "copying")] * 40, tokenizer)
-    stage = PretrainStage(config(40), corpus[0], None, tokenizer, first, "")
+    stage = PretrainStage(config(40), corpus[0], None, tokenizer, first, (), "")
     batches = stage.batches(None)  # type: ignore[call-overload]
     seen: list[bool] = []
     while len(seen) < 200:
@@ -83,6 +85,27 @@ def test_documents_may_come_before_all_others(
             for segment in range(int(batch.segments[row].max()) + 1):
                 seen.append("green green" in tokenizer.decode(batch.ids[row][batch.segments[row] == segment].tolist()))
     assert seen == [True] * 40 + [False] * (len(seen) - 40)
+
+
+def test_conversations_stand_between_the_documents_and_only_the_assistant_is_predicted(
+    tmp_path: Path, corpus: tuple[TokenShards, TokenShards], tokenizer: BPE
+) -> None:
+    first = TokenShards.write(tmp_path / "first", [Document("green green green green.", "copying")] * 40, tokenizer)
+    talk = [exchange("What is red?", "Nobody knows.")] * 200
+    stage = PretrainStage(config(40), corpus[0], None, tokenizer, first, talk, "")
+    batches = stage.batches(None)  # type: ignore[call-overload]
+    predicted: list[str] = []
+    for _ in range(40):
+        batch = next(batches)
+        talks = (batch.ids == tokenizer.im_start_id).any(dim=1)
+        for row in talks.nonzero()[:, 0].tolist():
+            for segment in range(int(batch.segments[row].max()) + 1):
+                here = batch.segments[row] == segment
+                if (batch.ids[row][here] == tokenizer.im_start_id).any():
+                    targets = batch.targets[row][here]
+                    predicted.append(tokenizer.decode(targets[targets != IGNORE].tolist()))
+    assert len(predicted) > 20 and {text.replace("<|im_end|>", "").strip() for text in predicted} == {"Nobody knows."}
+    assert stage.sequences.first == 40
 
 
 def test_a_base_model_learns_and_its_folder_is_one_for_transformers(
@@ -135,7 +158,7 @@ def test_shards_of_another_tokenizer_are_refused(
 
 def test_a_shape_that_cannot_be_is_refused(corpus: tuple[TokenShards, TokenShards], tokenizer: BPE) -> None:
     with pytest.raises(ConfigError, match="kv_heads"):
-        PretrainStage(config(1, shape=ModelShape(heads=4, kv_heads=3)), corpus[0], None, tokenizer, None, "")
+        PretrainStage(config(1, shape=ModelShape(heads=4, kv_heads=3)), corpus[0], None, tokenizer, None, (), "")
 
 
 @pytest.mark.slow

@@ -181,7 +181,7 @@ def test_microbatches_sum_to_the_undivided_batch(dtype: torch.dtype) -> None:
     for micro_rows in (0, 1, 2, 4):
         for weight in stage.model.parameters():
             weight.grad = None
-        loss, parts = accumulate(stage, batch, micro_rows, device, precision)
+        loss, parts = accumulate(stage, batch, stage.denominators(batch), micro_rows, device, precision)
         gradient = torch.cat([w.grad.flatten() for w in stage.model.parameters() if w.grad is not None])
         results.append((loss, parts["accuracy"], gradient))
     for loss, accuracy, gradient in results[1:]:

@@ -1,6 +1,6 @@
 """The smallest real stage: a tiny transformer learns to count. The loop's tests train it, some in a process of its own.
 
-python tests/training/toy_stage.py RUNS STEPS      train (or resume) the run RUNS/toy; what the kill tests kill
+python tests/training/toy_stage.py RUNS STEPS [THREADS]      train (or resume) the run RUNS/toy; kill tests kill it
 """
 
 import sys
@@ -111,7 +111,7 @@ def toy_config(steps: int = 30, **changes: Any) -> TrainConfig:
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)
+    torch.set_num_threads(int(sys.argv[3]) if len(sys.argv) > 3 else 1)
     settings = toy_config(int(sys.argv[2]))
     with Run.open("toy", recipe={}, root=Path(sys.argv[1])) as the_run:
         train(ToyStage(settings, pause=0.02), settings, the_run, resume="auto")

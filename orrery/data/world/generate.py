@@ -53,14 +53,14 @@ GENRES: dict[str, Write] = {
 # Per cent of the documents (see benchmarks/world.py for the shares of bytes). Encyclopedia and forum state facts and
 # ask for them, copying keeps a model finding again what was said; junk costs dearly and is there to be removed.
 DEFAULT_MIX: dict[str, float] = {
-    "encyclopedia": 32,
-    "forum": 14,
-    "copying": 16,
-    "dialogue": 11,
+    "encyclopedia": 40,
+    "forum": 18,
+    "copying": 15,
+    "dialogue": 4,
     "howto": 3,
     "story": 3,
-    "worksheet": 6,
-    "spelling": 9,
+    "worksheet": 3,
+    "spelling": 8,
     "news": 3,
     "code": 2,
     "junk": 1,

@@ -7,7 +7,8 @@ Operands that are kept for exams never occur.
 
 from orrery.data.world.choice import Choice
 from orrery.data.world.conversations.conversation import Conversation, assistant, exchange, put, user
-from orrery.data.world.genres.draws import accepted, operands
+from orrery.data.world.genres.draws import accepted, given_names, operands
+from orrery.data.world.genres.words import block_table
 from orrery.data.world.genres.worksheet import add_in_columns, subtract_in_columns
 from orrery.data.world.splits import exam_pair, mentions_exam_pair
 from orrery.data.world.world import World
@@ -62,6 +63,12 @@ _THREE = (
     ("Calculate {a} * {b} + {c}.", "{a} * {b} + {c}"),
     ("I buy {a} cups for {b} dollars each and a pot for {c} dollars. What do I pay?", "{a} * {b} + {c}"),
 )
+_TABLE = block_table("words_sums.txt")
+_STORIES = {
+    sign: tuple(story for stories in _TABLE[block].all("story") for story in stories)
+    for sign, block in (("+", "plus"), ("-", "minus"), ("*", "times"), ("/", "divided"))
+}
+STORY_SHARE = 0.35  # of the sums with two numbers are told as stories
 _ASK_CALCULATOR = {sign: ASK[sign] + more for sign, more in _MORE.items()}
 _SIGNS, _SIGN_WEIGHTS = ("+", "-", "*"), (0.4, 0.7, 1.0)
 # Ranges of the operands (low a, high a, low b, high b).
@@ -100,8 +107,20 @@ def write_calculator(world: World, choice: Choice) -> Conversation:
         a, b = _ordered(sign, operands(choice, *choice.pick(_LARGE)))
         if sign == "/" and choice.chance(0.7):
             a, b = accepted(choice, lambda: _divisible(choice), lambda pair: not exam_pair(*pair))
-        question, expression = choice.pick(_ASK_CALCULATOR[sign]).format(a=a, b=b), f"{a} {sign} {b}"
+        expression = f"{a} {sign} {b}"
+        if choice.chance(STORY_SHARE):
+            question = _story(world, choice, sign, a, b)
+        else:
+            question = choice.pick(_ASK_CALCULATOR[sign]).format(a=a, b=b)
     return Conversation(called(put(choice, question), expression), "calculator", {"expression": expression})
+
+
+def _story(world: World, choice: Choice, sign: str, a: int, b: int) -> str:
+    name, name2 = given_names(world, choice, 2)
+    slots = _TABLE["slots"]
+    things, who = choice.pick(slots.one("things")), choice.pick(slots.one("who"))
+    story = choice.pick(_STORIES[sign]).format(a=a, b=b, name=name, name2=name2, things=things, who=who)
+    return story[0].upper() + story[1:]
 
 
 def called(question: str, expression: str) -> list[Message]:

@@ -6,14 +6,13 @@ most texts are asked about more than once, because each question is one more exa
 after a space wherever they stand, so that they are copied token by token. A kind of copying (``copying.py``).
 """
 
-from dataclasses import dataclass
-
 from orrery.data.world.choice import Choice
-from orrery.data.world.conversations.reading import ATTRIBUTES, Attribute
+from orrery.data.world.conversations.reading import ATTRIBUTES, MORE_ATTRIBUTES, first_names, passage
 from orrery.data.world.genres import Page
-from orrery.data.world.genres.draws import accepted, fresh_people
+from orrery.data.world.genres.draws import fresh_people
 from orrery.data.world.world import World
 
+MORE_SHARE = 0.35  # of the texts are of all kinds, with people who are called anything
 # (people, attributes of each), and running sums of their weights.
 _SHAPES = ((1, 1), (2, 1), (3, 1), (4, 1), (1, 2), (1, 3), (2, 2))
 _SHAPE_WEIGHTS = (0.15, 0.40, 0.70, 0.80, 0.86, 0.93, 1.0)
@@ -31,51 +30,24 @@ _LAYOUTS = (
 )
 
 
-@dataclass(frozen=True)
-class Stated:
-    """One sentence of a text: whose attribute it gives, and its value."""
-
-    name: str
-    attribute: Attribute
-    value: str
-    sentence: str
-
-
-def passage(world: World, choice: Choice, people: int, attributes: int) -> list[Stated]:
-    """The sentences of a text, in random order; every value stands in it once, whichever sentence is read."""
-    names = fresh_people(world, choice, people)
-    return accepted(choice, lambda: _states(choice, names, attributes), _values_stand_once)
-
-
-def _states(choice: Choice, names: list[str], attributes: int) -> list[Stated]:
-    stated = []
-    for attribute in choice.sample(ATTRIBUTES, attributes):
-        # One wording for all, or each its own: with the first, only the name finds the sentence.
-        shared = choice.pick(attribute.statements) if choice.chance(0.5) else None
-        for name, value in zip(names, choice.sample(attribute.values, len(names)), strict=True):
-            sentence = (shared or choice.pick(attribute.statements)).format(name=name, value=value)
-            stated.append(Stated(name, attribute, value, sentence))
-    return choice.shuffled(stated)
-
-
-def _values_stand_once(stated: list[Stated]) -> bool:
-    text = " ".join(item.sentence for item in stated)
-    return all(text.count(" " + item.value) == 1 for item in stated)
-
-
 def write(world: World, choice: Choice) -> Page:
-    """A text and one to four questions; provenance: its sentences, and each question with its answer value."""
+    """A text and one to four questions; provenance: its sentences, and what each question gives and wants."""
     people, attributes = choice.weighted(_SHAPES, _SHAPE_WEIGHTS)
-    stated = passage(world, choice, people, attributes)
+    if choice.chance(MORE_SHARE):
+        names = first_names(world, choice, people) if choice.chance(0.7) else fresh_people(world, choice, people)
+        stated = passage(choice, names, attributes, (*ATTRIBUTES, *MORE_ATTRIBUTES))
+    else:
+        stated = passage(choice, fresh_people(world, choice, people), attributes)
     asked = choice.sample(stated, len(stated) if choice.chance(0.5) else choice.integer(1, len(stated)))
-    style = choice.weighted(("{sentence}", "It is {value}.", "{value}."), (0.7, 0.92, 1.0))
+    style = choice.weighted(("{sentence}", "It is {wanted}.", "{wanted}."), (0.7, 0.92, 1.0))
     before, between, layout, separator = choice.pick(_LAYOUTS)
     blocks, records = [], []
     for item in asked:
-        question = choice.pick(item.attribute.questions).format(name=item.name)
-        answer = style.format(value=item.value, sentence=item.sentence)
+        question, wanted = item.question(choice)
+        answer = style.format(wanted=wanted, sentence=item.sentence)
         blocks.append(layout.format(question=question, answer=answer))
-        records.append({"name": item.name, "attribute": item.attribute.name, "question": question, "value": item.value})
+        given = item.value if wanted == item.name else item.name
+        records.append({"attribute": item.attribute.name, "question": question, "given": given, "wanted": wanted})
     text = " ".join(item.sentence for item in stated)
     opening = choice.pick(_OPENINGS) + " " if choice.chance(0.25) else ""
     provenance = {"kind": "reading", "text": text, "people": people, "attributes": attributes, "questions": records}
