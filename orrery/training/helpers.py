@@ -23,7 +23,7 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -31,9 +31,10 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from orrery.errors import RunError
+from orrery.training.optim import trained_weights
 from orrery.training.stage import Batch, Objective, TrainConfig
 from orrery.training.step import accumulate
 
@@ -174,12 +175,6 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def trained_weights(models: Mapping[str, nn.Module]) -> list[nn.Parameter]:
-    """Every parameter that is trained, shared ones once."""
-    weights = {id(weight): weight for model in models.values() for weight in model.parameters()}
-    return [weight for weight in weights.values() if weight.requires_grad]
 
 
 def _shared_like(weights: Sequence[Tensor]) -> list[Tensor]:

@@ -48,13 +48,12 @@ class Optimizers:
     """The optimizers of all trained parameters, stepped as one."""
 
     def __init__(self, models: Mapping[str, nn.Module], config: OptimizerConfig) -> None:
-        weights = {id(weight): weight for model in models.values() for weight in model.parameters()}  # shared ones once
-        trained = {key: weight for key, weight in weights.items() if weight.requires_grad}
+        trained = trained_weights(models)
         if not trained:
             raise ConfigError("no parameter is trained: every model of this stage is frozen")
         in_blocks = {id(weight) for model in models.values() for weight in block_matrices(model)}
-        matrices = [weight for key, weight in trained.items() if key in in_blocks]
-        others = [weight for key, weight in trained.items() if key not in in_blocks]
+        matrices = [weight for weight in trained if id(weight) in in_blocks]
+        others = [weight for weight in trained if id(weight) not in in_blocks]
         self.parameters = matrices + others
         adam_groups = [{"params": others, "weight_decay": 0.0}] if others else []
         self._peaks: list[tuple[torch.optim.Optimizer, float]] = []
@@ -90,6 +89,12 @@ class Optimizers:
         """Take over what `state_dict` gave, for the same models and settings."""
         for (optimizer, _), state in zip(self._peaks, states, strict=True):
             optimizer.load_state_dict(state)
+
+
+def trained_weights(models: Mapping[str, nn.Module]) -> list[nn.Parameter]:
+    """Every parameter that is trained, shared ones once."""
+    weights = {id(weight): weight for model in models.values() for weight in model.parameters()}
+    return [weight for weight in weights.values() if weight.requires_grad]
 
 
 def block_matrices(model: nn.Module) -> list[nn.Parameter]:
