@@ -34,7 +34,7 @@ from orrery.training.step import clip, precision_context
 
 # Width and layers, by size; a head is 32 wide, the MLP three times the width.
 LADDER = ((64, 3), (96, 3), (128, 4), (192, 5), (256, 6), (384, 8), (512, 10), (768, 12))
-TOKENS_PER_PARAMETER = 4  # fewer tokens than this leave a model half-trained: then a smaller one is better
+TOKENS_PER_PARAMETER = 6  # fewer tokens than this leave a model half-trained: then a smaller one is better
 SMALL_MODEL_SHARE = 0.35  # of the matmul rate that a small model reaches in training, before it is measured
 MEASURE_SECONDS = 4.0
 
