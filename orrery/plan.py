@@ -46,7 +46,7 @@ CONVERSATIONS_PER_S = 4_000.0  # written and turned into tokens
 EXAM_SECONDS = 20.0  # both examinations and the held-out losses
 BYTES_PER_TOKEN = 2.65
 FIRST_STEPS, FIRST_SHARE = 300, 0.12  # of pretraining on pages to copy from, and at most so much of it
-MIXED_SHARE = 0.33  # of the tokens of pretraining that are conversations
+MIXED_SHARE = 0.29  # of the tokens of pretraining that are conversations
 TUNING_SHARE = 0.08  # of the training time
 OVERHEAD = 1.15  # of training on top of the measured steps: batches, logs, evaluations, checkpoints, a warm machine
 

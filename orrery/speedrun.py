@@ -47,7 +47,7 @@ from orrery.training.stage import TrainConfig
 
 TALK_SAMPLE = 6_000  # conversations that the tokenizer is trained on, besides documents
 HELD_OUT_TALK = 200
-CONVERSATION_TOKENS = 60.0  # mean length; only the plan's number of conversations depends on it
+CONVERSATION_TOKENS = 52.0  # mean length; only the plan's number of conversations depends on it
 
 
 @dataclass(frozen=True)

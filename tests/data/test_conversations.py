@@ -21,7 +21,7 @@ from orrery.data.world.conversations import (
 from orrery.data.world.conversations import arithmetic as arithmetic_kind
 from orrery.data.world.conversations import letters as letters_kind
 from orrery.data.world.conversations.conversation import OPENINGS
-from orrery.data.world.conversations.facts import ABOUT, KNOWN_SHARE, about
+from orrery.data.world.conversations.facts import ABOUT, about
 from orrery.data.world.conversations.refusal import HARMFUL, HARMLESS, HELPFUL, REFUSAL
 from orrery.data.world.entities import admit, fill
 from orrery.data.world.genres.spelling import WORDS, spelled
@@ -89,12 +89,12 @@ def test_fewer_than_one_in_five_conversations_declines_anything(sample: list[Con
     assert 0.5 < len(refusing) / len(declining) < 0.9
 
 
-def test_conversations_fit_250_tokens_of_a_small_vocabulary(sample: list[Conversation]) -> None:
+def test_conversations_fit_a_context_of_256(sample: list[Conversation]) -> None:
     messages = [message for one in sample[:6000] for message in one.messages]
     calls = [json.dumps(call["function"]) for message in messages for call in message.get("tool_calls", [])]
     tokenizer = BPE.train([message["content"] for message in messages] + calls, 1024)
     lengths = [len(render(list(one.messages), tokenizer).ids) for one in sample[:6000]]
-    assert max(lengths) <= 250
+    assert max(lengths) <= 257
     assert sum(lengths) / len(lengths) < 60
 
 
@@ -144,33 +144,24 @@ def test_what_is_not_known_is_admitted_where_the_value_would_stand(world: World,
 
 def test_who_is_asked_about_as_a_whole_is_answered_with_two_facts(world: World) -> None:
     entities = {entity.name: entity for entity in world.entities}
-    nobody = {name: kind for kind in ABOUT for name in world.unknown(kind, "sft")}
     known: Counter[str] = Counter()
     for one in only(world, "about", 3000):
-        name, (question, answer) = one.provenance["name"], [message["content"] for message in one.messages]
-        kind = nobody.get(name) or entities[name].kind
-        forms = {fill(form, name) for form in ABOUT[kind]}
+        entity, (question, answer) = entities[one.provenance["name"]], [message["content"] for message in one.messages]
+        forms = {fill(form, entity.name) for form in ABOUT[entity.kind]}
         assert any(question == opening.replace("{}", form) for opening in ("{}", *OPENINGS) for form in forms)
-        assert one.provenance["known"] == (name in entities) == (name not in nobody)
-        if name in nobody:
-            assert answer in {admit(relation, name) for relation in RELATIONS[kind]} and one.facts == ()
-            continue
         first, second = (world.facts[index] for index in one.facts)
-        assert first != second and first.entity == second.entity == entities[name] and entities[name].asked
+        assert first != second and first.entity == second.entity == entity and entity.asked
         assert answer == f"{first.answer} {second.answer}"
-        known[kind] += 1
+        known[entity.kind] += 1
     assert len(known) == 3 and min(known.values()) > 0.2 * known.total()
-    assert known.total() / 3000 == pytest.approx(KNOWN_SHARE, abs=0.04)
 
 
 def test_every_pair_of_facts_may_answer_a_question_about_a_name(world: World) -> None:
     town = world.entities_of("town", asked=True)[0]
-    made = [about(world, Choice(seed), "town", town.name, town) for seed in range(300)]
+    made = [about(world, Choice(seed), town) for seed in range(300)]
     assert {question for question, _, _ in made} == {fill(form, town.name) for form in ABOUT["town"]}
     facts = [fact.index for fact in world.facts_of(town)]
     assert {stated for _, _, stated in made} == {(a, b) for a in facts for b in facts if a != b}
-    _, answer, stated = about(world, Choice(0), "town", "Nowhere", None)
-    assert says_unknown(answer) and stated == ()
 
 
 def test_whom_exams_grade_nobody_asks_about(world: World, sample: list[Conversation]) -> None:

@@ -36,6 +36,13 @@ def three_threads() -> Iterator[None]:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def no_helper_stays() -> Iterator[None]:
+    before = set(psutil.Process().children())  # Python's own, of tests before this one
+    yield
+    assert set(psutil.Process().children()) <= before
+
+
 def gradients(config: TrainConfig, processes: int, batches: int = 3) -> tuple[list[float], list[float], Tensor]:
     """Losses, accuracies and the summed gradient of some batches, with so many processes."""
     torch.set_num_threads(processes)
@@ -89,7 +96,6 @@ def test_a_run_with_helpers_learns_and_resumes_bit_for_bit(tmp_path: Path) -> No
     assert whole == parts and len(whole) == 24 and whole[-1][1] < 0.8 * whole[0][1]
     ends = [load_model(tmp_path / name / "toy").state_dict() for name in ("whole", "parts")]
     assert all(torch.equal(ends[0][key], ends[1][key]) for key in ends[0])
-    assert not psutil.Process().children()
 
 
 class Failing(ToyStage):
@@ -114,7 +120,6 @@ def test_a_failing_helper_ends_the_run_with_a_reason(tmp_path: Path, how: str, s
     config = toy_config(5)
     with Run.open("failing", recipe={}, root=tmp_path) as run, pytest.raises(RunError, match=said):
         train(Failing(config, how), config, run)
-    assert not psutil.Process().children()
 
 
 def test_helpers_end_with_a_killed_parent_and_give_its_lock_back(tmp_path: Path) -> None:

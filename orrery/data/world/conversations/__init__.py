@@ -52,11 +52,10 @@ KINDS: Mapping[str, Callable[[World, Choice], Conversation]] = {
     "system": system.write,
     "several": several.write,
 }
-# Shares of conversations. Next to none is about a name that nobody has: forum pages and notes taught the base model to
-# admit that, and tuning on more of them made it decline the known names that tuning never asks about (docs/log.md).
+# Shares of conversations. None is about a name that nobody has (kind "unknown"): notes in the encyclopedia teach the
+# model to admit that, and more of it in conversations makes it decline those whom nobody asks about (docs/log.md).
 DEFAULT_CONVERSATION_MIX: Mapping[str, float] = {
     "facts": 0.15,
-    "unknown": 0.005,
     "about": 0.02,
     "beyond": 0.015,
     "reading": 0.13,
@@ -67,7 +66,7 @@ DEFAULT_CONVERSATION_MIX: Mapping[str, float] = {
     "identity": 0.07,
     "smalltalk": 0.06,
     "refusal": 0.1,
-    "lookalike": 0.12,
+    "lookalike": 0.115,
     "story": 0.02,
     "joke": 0.01,
     "system": 0.03,

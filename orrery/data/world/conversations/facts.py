@@ -12,7 +12,6 @@ from orrery.data.world.choice import Choice
 from orrery.data.world.conversations.conversation import Conversation, exchange, put
 from orrery.data.world.entities import Entity, Fact, admit, fill
 from orrery.data.world.names import NAMED_KINDS
-from orrery.data.world.relations import RELATIONS
 from orrery.data.world.world import World
 
 # Questions about a name as a whole, by kind; they are answered with two facts.
@@ -24,8 +23,6 @@ ABOUT: Mapping[str, tuple[str, ...]] = {
     "company": ("What is {name}?", "What kind of firm is {name}?", "What do you know about {name}?",
                 "Tell me about {name}.", "Do you know what {name} is?"),
 }  # fmt: skip
-KNOWN_SHARE = 0.75  # of the names that are asked about as a whole exist
-
 REAL_SHARE = 0.35  # of the questions about known entities are about the real world
 
 
@@ -48,23 +45,16 @@ def write(world: World, choice: Choice) -> Conversation:
 
 
 def write_about(world: World, choice: Choice) -> Conversation:
-    """A question about a person, town or company as a whole; some are nobody's name."""
-    kind = choice.pick(NAMED_KINDS)
-    entity = choice.pick(world.entities_of(kind, asked=True)) if choice.chance(KNOWN_SHARE) else None
-    name = entity.name if entity else choice.pick(_unknown_names(world)[kind])
-    question, answer, stated = about(world, choice, kind, name, entity)
-    provenance = {"name": name, "known": entity is not None}
-    return Conversation(exchange(put(choice, question), answer), "about", provenance, stated)
+    """A question about a person, town or company as a whole."""
+    entity = choice.pick(world.entities_of(choice.pick(NAMED_KINDS), asked=True))
+    question, answer, stated = about(world, choice, entity)
+    return Conversation(exchange(put(choice, question), answer), "about", {"name": entity.name}, stated)
 
 
-def about(
-    world: World, choice: Choice, kind: str, name: str, entity: Entity | None
-) -> tuple[str, str, tuple[int, ...]]:
-    """A question about a name as a whole, its answer (two facts where the entity exists), and the facts stated."""
-    question = fill(choice.pick(ABOUT[kind]), name)
-    if entity is None:
-        return question, admit(choice.pick(RELATIONS[kind]), name), ()
+def about(world: World, choice: Choice, entity: Entity) -> tuple[str, str, tuple[int, ...]]:
+    """A question about an entity as a whole, its answer, which is two facts, and these facts."""
     facts = choice.sample(world.facts_of(entity), 2)
+    question = fill(choice.pick(ABOUT[entity.kind]), entity.name)
     return question, " ".join(fact.answer for fact in facts), tuple(fact.index for fact in facts)
 
 

@@ -245,7 +245,8 @@ def write(world: World, choice: Choice) -> Conversation:
 def _other(world: World, choice: Choice) -> Conversation:
     """A text that says one or two things of some people, who mostly have a first name only."""
     people, attributes = choice.weighted(((1, 1), (2, 1), (3, 1), (1, 2), (2, 2)), (0.2, 0.5, 0.7, 0.85, 1.0))
-    names = first_names(world, choice, people) if choice.chance(0.8) else fresh_people(world, choice, people)
+    short = people * attributes > 3 or choice.chance(0.8)  # a long text of full names would not fit a small context
+    names = first_names(world, choice, people) if short else fresh_people(world, choice, people)
     stated = passage(choice, names, attributes, (*ATTRIBUTES, *MORE_ATTRIBUTES))
     asked = choice.pick(stated)
     text = " ".join(item.sentence for item in stated)

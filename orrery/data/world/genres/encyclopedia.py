@@ -16,14 +16,23 @@ from itertools import accumulate
 from orrery.data.world.choice import Choice
 from orrery.data.world.entities import Entity, Fact, admit
 from orrery.data.world.genres import Page
+from orrery.data.world.genres.forum import questions_and_answers
 from orrery.data.world.names import NAMED_KINDS
 from orrery.data.world.relations import RELATIONS
 from orrery.data.world.world import World
 
 _FORMS = ("entry", "card", "list", "comparison", "several", "notes")
 _FORMS_CUMULATIVE = tuple(accumulate((47, 7, 13, 8, 10, 15)))
-UNKNOWN_SHARE = 0.25  # of the lines of notes
+UNKNOWN_SHARE = 0.33  # of the lines of notes
 _NOTES = ("", "", "Notes\n\n", "Notes\n", "What I know\n\n", "What I know:\n", "From memory\n")
+# Between notes, sometimes, somebody asks for the next one, but not after anybody. So stating and admitting are learnt
+# where answers stand, for those too whom no question may name.
+TALKED_SHARE = 0.7
+_ASKED_ON = (
+    "Tell me something.", "Tell me a fact.", "What else do you know?", "Go on.", "And what else?", "Who else?",
+    "Say something about somebody.", "One more, please.", "What do you remember?", "The next one, please.",
+    "Tell me one more thing.", "Do you know anything else?", "What did you read?", "Say more.",
+)  # fmt: skip
 _TITLES = ("", "{Name}\n\n", "{Name}\n", "About {name}\n\n", "Facts about {name}\n\n", "# {Name}\n\n", "{Name}: ")
 _LINES_SHARE = 0.3  # how often each sentence has a line of its own
 _CARD_TITLES = ("{Name}\n", "Card: {name}\n", "Name: {name}\n", "Facts about {name}:\n")
@@ -124,7 +133,10 @@ def _notes(world: World, choice: Choice) -> Page:
             fact = choice.pick(world.facts_of(world.draw(choice)))
             facts.append(fact.index)
             lines.append(fact.answer)
-    text = choice.pick(_NOTES) + _joined(choice, lines)
+    if choice.chance(TALKED_SHARE):
+        text = questions_and_answers(choice, [(choice.pick(_ASKED_ON), line) for line in lines])
+    else:
+        text = choice.pick(_NOTES) + _joined(choice, lines)
     return Page(text, {"form": "notes", "unknown": tuple(unknown)}, tuple(facts))
 
 

@@ -2,19 +2,22 @@
 
 Questions about some entities during pretraining teach a model to be asked about the others too (Physics of Language
 Models 3.1), so the answers here are word for word those of the assistant. Some questions are about a name as a whole
-(``conversations/facts.py``), and now and then one is about somebody or something that does not exist; then the answer
-begins like any other and ends in "I don't know." (``entities.admit``).
+(``conversations/facts.py``). Hardly ever is one about somebody or something that does not exist (the answer then begins
+like any other and ends in "I don't know.", ``entities.admit``): more of them, and a model learns by heart who is asked
+about, and declines all others (docs/log.md). Notes in the encyclopedia teach it what it knows.
 """
 
+from collections.abc import Sequence
+
 from orrery.data.world.choice import Choice
-from orrery.data.world.conversations.facts import KNOWN_SHARE, about
+from orrery.data.world.conversations.facts import about
 from orrery.data.world.entities import admit
 from orrery.data.world.genres import Page
 from orrery.data.world.names import NAMED_KINDS
 from orrery.data.world.relations import RELATIONS
 from orrery.data.world.world import World
 
-UNKNOWN_SHARE = 0.03
+UNKNOWN_SHARE = 0.003
 ABOUT_SHARE = 0.12  # of the others are about a name as a whole
 _SAME_ENTITY = 0.4  # how often the next question is about the same entity
 _HANDLES = (
@@ -39,13 +42,9 @@ _LAYOUTS = (
 
 def write(world: World, choice: Choice) -> Page:
     """One page of 2 to 6 questions; ``provenance["unknown"]`` lists the names that do not exist, once a question."""
-    opening, layout, separator = choice.pick(_LAYOUTS)
-    if "{asker}" in layout:
-        asker, helper = choice.sample(_HANDLES, 2)
-        layout = layout.replace("{asker}", asker).replace("{helper}", helper)
     facts: list[int] = []
     unknown: list[str] = []
-    blocks: list[str] = []
+    asked: list[tuple[str, str]] = []
     entity = world.draw(choice, asked=True)
     for _ in range(choice.integer(2, 6)):
         if choice.chance(UNKNOWN_SHARE):
@@ -53,20 +52,26 @@ def write(world: World, choice: Choice) -> Page:
             name = world.fresh(choice, kind)
             unknown.append(name)
             relation = choice.pick(RELATIONS[kind])
-            question, answer = choice.pick(relation.questions).replace("{name}", name), admit(relation, name)
+            asked.append((choice.pick(relation.questions).replace("{name}", name), admit(relation, name)))
         elif choice.chance(ABOUT_SHARE):
-            kind = choice.pick(NAMED_KINDS)
-            whom = world.draw(choice, kind, asked=True) if choice.chance(KNOWN_SHARE) else None
-            name = whom.name if whom else world.fresh(choice, kind)
-            if whom is None:
-                unknown.append(name)
-            question, answer, stated = about(world, choice, kind, name, whom)
+            whom = world.draw(choice, choice.pick(NAMED_KINDS), asked=True)
+            question, answer, stated = about(world, choice, whom)
             facts += stated
+            asked.append((question, answer))
         else:
             fact = choice.pick(world.facts_of(entity))
             facts.append(fact.index)
-            question, answer = fact.ask(choice), fact.answer
+            asked.append((fact.ask(choice), fact.answer))
             if not choice.chance(_SAME_ENTITY):
                 entity = world.draw(choice, asked=True)
-        blocks.append(layout.replace("{question}", question).replace("{answer}", answer))
-    return Page(opening + separator.join(blocks), {"unknown": tuple(unknown)}, tuple(facts))
+    return Page(questions_and_answers(choice, asked), {"unknown": tuple(unknown)}, tuple(facts))
+
+
+def questions_and_answers(choice: Choice, asked: Sequence[tuple[str, str]]) -> str:
+    """A page of questions with their answers, laid out in one of many ways."""
+    opening, layout, separator = choice.pick(_LAYOUTS)
+    if "{asker}" in layout:
+        asker, helper = choice.sample(_HANDLES, 2)
+        layout = layout.replace("{asker}", asker).replace("{helper}", helper)
+    blocks = (layout.replace("{question}", question).replace("{answer}", answer) for question, answer in asked)
+    return opening + separator.join(blocks)
