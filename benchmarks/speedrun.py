@@ -76,10 +76,12 @@ def print_exams(reports: list[dict[str, Any]], scores: list[Score]) -> None:
     """Exams by stage, then what the runs were."""
     print("\n| exam | base | assistant | chance | n |\n|---|---:|---:|---:|---:|")
     for exam, stages in exam_rows(scores):
-        any_stage = next(iter(stages.values()))
+        most = max(
+            stages.values(), key=lambda score: score.n
+        )  # an exam that a stage does not sit has no questions there
         print(
-            f"| `{exam}` | {cell(stages.get('base'))} | {cell(stages.get('sft'))} | {100 * any_stage.chance:.0f} "
-            f"| {any_stage.n} |"
+            f"| `{exam}` | {cell(stages.get('base'))} | {cell(stages.get('sft'))} | {100 * most.chance:.0f} "
+            f"| {most.n} |"
         )
     print("\n| seed | seconds | memory, MB | parameters | tokens | tokens/s | bits a byte | floor |")
     print("|---:|---:|---:|---:|---:|---:|---:|---:|")

@@ -48,7 +48,7 @@ BYTES_PER_TOKEN = 2.65
 FIRST_STEPS, FIRST_SHARE = 300, 0.12  # of pretraining on pages to copy from, and at most so much of it
 MIXED_SHARE = 0.29  # of the tokens of pretraining that are conversations
 TUNING_SHARE = 0.08  # of the training time
-OVERHEAD = 1.15  # of training on top of the measured steps: batches, logs, evaluations, checkpoints, a warm machine
+OVERHEAD = 1.3  # of training on top of the measured steps: batches, logs, evaluations, checkpoints, a warm machine
 
 
 @dataclass(frozen=True)

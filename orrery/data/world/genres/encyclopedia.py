@@ -6,7 +6,7 @@ entities, and notes. Notes also name people, towns and companies that nobody wro
 
 Which facts, in what order and through which templates is drawn anew each time, and entities are drawn by popularity for
 each page, so that neighbouring documents are about different ones (a fact whose rewrites stand next to each other is
-hardly learned: Physics of Language Models 3.1). No page asks a question: of the entities that exams grade, only
+hardly learned: Physics of Language Models 3.1). No page asks after a name: of the entities that exams grade, only
 statements may stand in a document.
 """
 
@@ -121,7 +121,10 @@ def _several(world: World, choice: Choice) -> tuple[str, Sequence[Fact]]:
 
 
 def _notes(world: World, choice: Choice) -> Page:
-    """Three to eight statements, each in its relation's first words; what is not known is admitted."""
+    """Three to eight statements, each in its relation's first words; what is not known is admitted.
+
+    Listed, or given one by one to somebody who asks to go on.
+    """
     lines, facts, unknown = [], [], []
     for _ in range(choice.integer(3, 8)):
         if choice.chance(UNKNOWN_SHARE):
