@@ -56,6 +56,7 @@ KINDS: Mapping[str, Callable[[World, Choice], Conversation]] = {
 # model to admit that, and more of it in conversations makes it decline those whom nobody asks about (docs/log.md).
 DEFAULT_CONVERSATION_MIX: Mapping[str, float] = {
     "facts": 0.15,
+    "unknown": 0.0,
     "about": 0.02,
     "beyond": 0.015,
     "reading": 0.13,
