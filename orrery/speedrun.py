@@ -182,7 +182,6 @@ class _Speedrun:
         self.config, self.run, self.console, self.began = config, run, console, began
         self.world = World(config.world)
         self.own_text = bool(config.data)
-        self.made_talk: list[list[Message]] | None = None
         self.before = float(run.record.get("wall_s", 0.0))  # of earlier attempts
 
     def go(self) -> Report:
@@ -190,8 +189,9 @@ class _Speedrun:
         try:
             plan = self.plan()
             text = self.corpus(plan)
-            base = self.base(plan, text)
-            assistant = self.assistant(plan, base.result.folder, text)
+            spoken = self.talk(plan)
+            base = self.base(plan, text, spoken[: plan.mixed_conversations])
+            assistant = self.assistant(plan, base.result.folder, text, spoken[plan.mixed_conversations :])
         finally:
             self.keep_time()  # a resumed run goes on counting from here
         report = self.report(plan, {"base": base, "sft": assistant})
@@ -246,7 +246,7 @@ class _Speedrun:
         )
         return made
 
-    def base(self, plan: Plan, text: Prepared) -> Part:
+    def base(self, plan: Plan, text: Prepared, mixed: list[list[Message]]) -> Part:
         """Pretrain, then examine by completion."""
         steps = plan.pretrain_steps
         train = replace(self.config.pretrain, steps=steps, evaluate_every=steps // 8, sample_every=steps // 4)
@@ -258,15 +258,14 @@ class _Speedrun:
             held_out=text.held_out,
             tokenizer=text.tokenizer,
             first=text.first,
-            conversations=self.talk(plan)[: plan.mixed_conversations],
+            conversations=mixed,
             resume="auto",
         )
         _finished(result)
         return Part(result, self.examine("base", result.folder, chat=False))
 
-    def assistant(self, plan: Plan, base: Path, text: Prepared) -> Part:
+    def assistant(self, plan: Plan, base: Path, text: Prepared, spoken: list[list[Message]]) -> Part:
         """Tune on conversations, then examine in chat."""
-        made = self.talk(plan)[plan.mixed_conversations :]
         steps = plan.sft_steps
         train = replace(self.config.sft, steps=steps, evaluate_every=steps // 4, sample_every=steps // 3)
         settings = SFTConfig(train, seed=self.config.seed)
@@ -274,8 +273,8 @@ class _Speedrun:
             settings,
             self.run,
             parent=base,
-            conversations=made[HELD_OUT_TALK:],
-            held_out=made[:HELD_OUT_TALK],
+            conversations=spoken[HELD_OUT_TALK:],
+            held_out=spoken[:HELD_OUT_TALK],
             documents=text.data,
             resume="auto",
         )
@@ -284,13 +283,12 @@ class _Speedrun:
 
     def talk(self, plan: Plan) -> list[list[Message]]:
         """All conversations: those that pretraining reads, the held out ones, and those for tuning."""
-        if self.made_talk is None:
-            start = time.perf_counter()
-            number = plan.mixed_conversations + HELD_OUT_TALK + plan.conversations
-            with self.console.status("making conversations …"):
-                self.made_talk = talk(self.config.world, number, self.config.conversations or None)
-            self.status("conversations", seconds=time.perf_counter() - start, count=number)
-        return self.made_talk
+        start = time.perf_counter()
+        number = plan.mixed_conversations + HELD_OUT_TALK + plan.conversations
+        with self.console.status("making conversations …"):
+            made = talk(self.config.world, number, self.config.conversations or None)
+        self.status("conversations", seconds=time.perf_counter() - start, count=number)
+        return made
 
     def examine(self, stage: str, folder: Path, chat: bool) -> list[Score]:
         """Exams of one stage; kept in the run, so that they are taken once."""

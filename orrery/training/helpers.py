@@ -125,7 +125,7 @@ class Helpers:
             try:
                 loss, metrics = self._accumulate(batch, denominators)
                 answer = ("", loss.item(), {name: float(value) for name, value in metrics.items()})
-            except Exception:
+            except Exception:  # whatever it is: the parent raises it, with this traceback
                 answer = (traceback.format_exc(), 0.0, {})
             _send(pipe, answer)
 

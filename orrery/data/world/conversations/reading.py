@@ -117,7 +117,7 @@ ATTRIBUTES = (
         ("an apple", "a pear", "a plum", "a banana", "a peach", "a lemon", "a melon", "an orange", "a cherry", "a fig"),
     ),
 )  # fmt: skip
-MORE_ATTRIBUTES = tuple(
+ALL_ATTRIBUTES = ATTRIBUTES + tuple(
     Attribute(block.name, *(block.one(key) for key in ("statement", "question", "value", "who")))
     for block in block_table("words_reading.txt").values()
 )
@@ -132,8 +132,9 @@ ASKING = (
     "{question}\n{text}",
     "Use this text: {text}\n{question}",
 )
-# More ways of asking, which the exams do not use.
-MORE_ASKING = (
+# These, and ways of asking that the exams do not use.
+ALL_ASKING = (
+    *ASKING,
     "{text}\n\n{question}",
     "Text: {text}\n{question}",
     'Here is the text: "{text}" {question}',
@@ -247,11 +248,11 @@ def _other(world: World, choice: Choice) -> Conversation:
     people, attributes = choice.weighted(((1, 1), (2, 1), (3, 1), (1, 2), (2, 2)), (0.2, 0.5, 0.7, 0.85, 1.0))
     short = people * attributes > 3 or choice.chance(0.8)  # a long text of full names would not fit a small context
     names = first_names(world, choice, people) if short else fresh_people(world, choice, people)
-    stated = passage(choice, names, attributes, (*ATTRIBUTES, *MORE_ATTRIBUTES))
+    stated = passage(choice, names, attributes, ALL_ATTRIBUTES)
     asked = choice.pick(stated)
     text = " ".join(item.sentence for item in stated)
     question, _ = asked.question(choice)
-    question = choice.pick((*ASKING, *MORE_ASKING)).format(text=text, question=question)
+    question = choice.pick(ALL_ASKING).format(text=text, question=question)
     values = (asked.value, *(item.value for item in stated if item is not asked))
     provenance = {"names": names, "attribute": asked.attribute.name, "values": values, "name": asked.name}
     return Conversation(exchange(question, asked.sentence), "reading", provenance)

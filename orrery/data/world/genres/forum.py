@@ -17,7 +17,7 @@ from orrery.data.world.names import NAMED_KINDS
 from orrery.data.world.relations import RELATIONS
 from orrery.data.world.world import World
 
-UNKNOWN_SHARE = 0.003
+UNKNOWN_SHARE = 0.003  # of the questions are about a name that nobody has
 ABOUT_SHARE = 0.12  # of the others are about a name as a whole
 _SAME_ENTITY = 0.4  # how often the next question is about the same entity
 _HANDLES = (

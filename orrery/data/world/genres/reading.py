@@ -7,7 +7,7 @@ after a space wherever they stand, so that they are copied token by token. A kin
 """
 
 from orrery.data.world.choice import Choice
-from orrery.data.world.conversations.reading import ATTRIBUTES, MORE_ATTRIBUTES, first_names, passage
+from orrery.data.world.conversations.reading import ALL_ATTRIBUTES, first_names, passage
 from orrery.data.world.genres import Page
 from orrery.data.world.genres.draws import fresh_people
 from orrery.data.world.world import World
@@ -35,7 +35,7 @@ def write(world: World, choice: Choice) -> Page:
     people, attributes = choice.weighted(_SHAPES, _SHAPE_WEIGHTS)
     if choice.chance(MORE_SHARE):
         names = first_names(world, choice, people) if choice.chance(0.7) else fresh_people(world, choice, people)
-        stated = passage(choice, names, attributes, (*ATTRIBUTES, *MORE_ATTRIBUTES))
+        stated = passage(choice, names, attributes, ALL_ATTRIBUTES)
     else:
         stated = passage(choice, fresh_people(world, choice, people), attributes)
     asked = choice.sample(stated, len(stated) if choice.chance(0.5) else choice.integer(1, len(stated)))
