@@ -3,7 +3,8 @@
     python benchmarks/own_words.py runs/speedrun/sft [questions=docs/own-words.jsonl]
 
 A line of the file: {"question", "right" (what would be), "any" (one of these must stand in the answer), "none" (none of
-these may), "kind"}. Prints Markdown; where "any" is empty a person has to look. The questions are about seed 0's world.
+these may), "kind"}. Prints Markdown; where "any" is empty a person has to look, and "?" counts as right until then. The
+questions are about seed 0's world.
 """
 
 import json
@@ -32,10 +33,8 @@ def main() -> None:
         total[one["kind"]] += 1
         shown = [text.replace("\n", " ").replace("|", "\\|") for text in (one["question"], answer)]
         print(f"| {('+' if one['any'] else '?') if good else '-'} | {shown[0]} | {shown[1]} |")
-    print(
-        "\n" + ", ".join(f"{kind} {right[kind]} of {total[kind]}" for kind in total),
-        f"; {right.total()} of {len(asked)}",
-    )
+    kinds = ", ".join(f"{kind} {right[kind]} of {total[kind]}" for kind in total)
+    print(f"\n{kinds}; in all {right.total()} of {len(asked)}")
 
 
 if __name__ == "__main__":
