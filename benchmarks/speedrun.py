@@ -155,7 +155,8 @@ def main() -> None:
     first = asked.minutes[0]
     if len(asked.minutes) == 1:
         print_exams(by_minutes[first], all_scores[first])
-        exam_figure(all_scores[first]).savefig(DOCS / "exams.svg", metadata={"Date": None})
+        spread = "lowest to highest seed" if len(asked.seeds) > 1 else "95% interval"
+        exam_figure(all_scores[first], spread).savefig(DOCS / "exams.svg", metadata={"Date": None})
     else:
         of_assistant = {m: {s.exam: s for s in scores if s.stage == "sft"} for m, scores in all_scores.items()}
         print_minutes(by_minutes, of_assistant)

@@ -136,7 +136,8 @@ def _genre_figure(summary: StageSummary) -> Figure:
     return figure
 
 
-def exam_figure(scores: Sequence[Score]) -> Figure:
+def exam_figure(scores: Sequence[Score], spread_is: str = "95% interval") -> Figure:
+    """Bars of all exams, by stage; ``spread_is`` says what the thin lines are."""
     rows = [(exam, stages) for exam, stages in exam_rows(scores) if any(s.score is not None for s in stages.values())]
     stages = list(dict.fromkeys(score.stage for score in scores))
     figure, axes = _figure(6.4, 0.9 + 0.34 * len(rows))
@@ -158,7 +159,7 @@ def exam_figure(scores: Sequence[Score]) -> Figure:
     axes.set_yticks(range(len(rows)), [exam for exam, _ in rows])
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
-    axes.set_xlabel("share of questions (95% interval)", fontsize=8)
+    axes.set_xlabel(f"share of questions ({spread_is})", fontsize=8)
     figure.legend(fontsize=8, frameon=False, loc="outside upper right", ncols=3)
     return figure
 
