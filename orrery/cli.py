@@ -68,6 +68,7 @@ COMMANDS = (
     Command(
         "data show", "orrery.commands.data", "ShowCommand", "show", "read any text source: counts, genres, samples"
     ),
+    Command("data fetch", "orrery.commands.data", "FetchCommand", "fetch", "download a public data set, once"),
     Command(
         "tokenizer train", "orrery.commands.tokenizer", "TrainCommand", "train", "train a byte-level BPE vocabulary"
     ),
@@ -87,6 +88,20 @@ COMMANDS = (
         "train a base model on the world or on your text",
     ),
     Command("sft", "orrery.commands.sft", "SFTCommand", "run_sft", "tune a base model into an assistant"),
+    Command(
+        "microgpt",
+        "orrery.commands.microgpt",
+        "MicroGPTCommand",
+        "run_microgpt",
+        "the complete GPT on scalars: train it on names, let it make some up",
+    ),
+    Command(
+        "ladder",
+        "orrery.commands.ladder",
+        "LadderCommand",
+        "run_ladder",
+        "eight models side by side, from counting pairs to the Transformer",
+    ),
 )
 
 

@@ -5,13 +5,15 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import tyro
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from orrery.data.documents import Document
+from orrery.data.names import NAMES_URL, fetch_names
 from orrery.data.sources import read_documents
 from orrery.data.world.conversations import conversations
 from orrery.data.world.generate import Split, documents
@@ -54,6 +56,28 @@ class ShowCommand:
     """How many documents to print."""
     limit: int = 100_000
     """Read at most this many documents."""
+
+
+@dataclass(frozen=True)
+class FetchCommand:
+    """Download a public data set into the cache (~/.cache/orrery), once, and check that it is the right one.
+
+    names: 32,033 given names (karpathy/makemore, MIT licence), on which `orrery microgpt` and
+    `orrery ladder` train from then on.
+
+    Example: orrery data fetch names
+    """
+
+    name: Annotated[Literal["names"], tyro.conf.Positional]
+    """What to download."""
+    url: str = NAMES_URL
+    """Where from; the file must be the same."""
+
+
+def fetch(config: FetchCommand) -> None:
+    """Download and say where it is. Raises `DataError` when it cannot be reached or is another file."""
+    file = fetch_names(config.url)
+    print(f"{len(file.read_text().split()):,} names in {file}")
 
 
 def write_world(config: WorldCommand) -> None:
