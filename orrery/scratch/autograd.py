@@ -132,6 +132,14 @@ class Value:
         """Whether a's number is the larger one."""
         return self.data > (other.data if isinstance(other, Value) else other)
 
+    def __le__(self, other: Value | float) -> bool:
+        """Whether a's number is the smaller one or the same."""
+        return self < other or self.data == (other.data if isinstance(other, Value) else other)
+
+    def __ge__(self, other: Value | float) -> bool:
+        """Whether a's number is the larger one or the same."""
+        return self > other or self.data == (other.data if isinstance(other, Value) else other)
+
     def backward(self) -> None:
         """Give every value that this one was made from its gradient: d self / d it.
 

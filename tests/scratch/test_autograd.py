@@ -130,6 +130,8 @@ def test_several_losses_add_up_at_the_leaves() -> None:
 def test_comparisons_look_at_the_numbers_and_equality_at_the_node() -> None:
     a, b = Value(1.0), Value(2.0)
     assert a < b and b > a and a < 1.5 and b > 1.5 and not a < 1
+    assert a <= b and a <= 1 and b >= a and b >= 2.0 and not b <= 1
+    assert not a <= math.nan and not a >= Value(math.nan)
     assert sorted([b, a]) == [a, b] and max(a, b) is b
     assert a != Value(1.0) and len({a, Value(1.0)}) == 2
 
