@@ -59,15 +59,22 @@ def test_without_data_our_own_names_are_read(folder: Path) -> None:
 
 
 def test_ctrl_c_ends_training_and_samples_from_what_was_learnt(folder: Path) -> None:
-    running = subprocess.Popen(
-        [*ORRERY, "microgpt", "--data", "names.txt", "--steps", "1000000", "--json"],
-        cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert running.stderr is not None
-    assert "documents of" in running.stderr.readline()
-    time.sleep(1.5)
-    running.send_signal(signal.SIGINT)
-    out, errors = running.communicate(timeout=60)
+    # Where the tests run in the background, SIGINT is ignored by all that they start: set it right, as a terminal does.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from orrery.cli import main; main()"
+    )
+    words = ["microgpt", "--data", "names.txt", "--steps", "1000000", "--json"]
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *words], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as running:
+        try:
+            assert running.stderr is not None
+            assert "documents of" in running.stderr.readline()
+            time.sleep(1.5)
+            running.send_signal(signal.SIGINT)
+            out, errors = running.communicate(timeout=60)
+        finally:
+            running.kill()
     assert "stopped after" in errors
     shown = json.loads(out)
     assert 0 < shown["steps"] < 1_000_000 and len(shown["samples"]) == 20
