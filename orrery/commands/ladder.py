@@ -12,11 +12,10 @@ from rich.markup import escape
 from rich.progress import Progress
 from rich.table import Table
 
-from orrery.commands.lines import check_plot, read_lines
+from orrery.commands.lines import check_plot, read_lines, read_text
 from orrery.config import nearest
 from orrery.data.names import given_names
-from orrery.data.sources import decode
-from orrery.errors import ConfigError, DataError
+from orrery.errors import ConfigError
 from orrery.scratch.ladder import RUNGS
 from orrery.scratch.ladder_training import LOOKS, Budget, Climbed, Split, build, sample, split_names, split_text, train
 
@@ -31,7 +30,7 @@ class LadderCommand:
     lines trained on, tuned by (dev) and never seen (test), parameters, time and samples.
 
     Example: orrery ladder --plot ladder.svg
-    Example: orrery ladder --data tinyshakespeare.txt --level char --steps 2000
+    Example: orrery ladder --data tinyshakespeare.txt --level char --steps 1200 --batch 32
     """
 
     data: Path | None = None
@@ -61,9 +60,7 @@ def run_ladder(config: LadderCommand) -> None:
     if config.level == "char":
         if config.data is None:
             raise ConfigError("--level char needs a text: give --data FILE")
-        if not config.data.is_file():
-            raise DataError(f"no such file: {config.data}")
-        split, source = split_text(decode(config.data.read_bytes(), str(config.data))), str(config.data)
+        split, source = split_text(read_text(config.data)), str(config.data)
     else:
         lines, source = (read_lines(config.data), str(config.data)) if config.data else given_names()
         split = split_names(lines)
@@ -79,6 +76,8 @@ def run_ladder(config: LadderCommand) -> None:
             length, number = (300, 1) if config.level == "char" else (0, config.samples)
             samples[name] = [sample(climbed[name].model, split, generator, length=length) for _ in range(number)]
     except KeyboardInterrupt:
+        if not samples:
+            raise
         climbed = {name: climbed[name] for name in samples}
         console.print(f"stopped; {len(climbed)} of {len(names)} models are trained")
     if config.plot and climbed:

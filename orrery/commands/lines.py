@@ -8,15 +8,20 @@ from orrery.errors import ConfigError, DataError
 PLOTS = (".svg", ".png", ".pdf")
 
 
+def read_text(file: Path) -> str:
+    """The text of a file. Raises `DataError` when there is no such file, or it is not UTF-8."""
+    if not file.is_file():
+        raise DataError(f"no such file: {file}")
+    return decode(file.read_bytes(), str(file))
+
+
 def read_lines(file: Path) -> list[str]:
     """The lines of a text file, without white space around them; blank ones are passed over.
 
     Raises:
         DataError: no such file, not UTF-8, or no line in it.
     """
-    if not file.is_file():
-        raise DataError(f"no such file: {file}")
-    lines = [line.strip() for line in decode(file.read_bytes(), str(file)).splitlines()]
+    lines = [line.strip() for line in read_text(file).splitlines()]
     if not any(lines):
         raise DataError(f"{file} is empty: give it one document a line")
     return [line for line in lines if line]

@@ -70,7 +70,8 @@ def run_microgpt(config: MicroGPTCommand) -> None:
         soft_wrap=True,
     )
     losses = _train(model)
-    recent = sum(losses[-RECENT:]) / max(1, len(losses[-RECENT:]))
+    last = losses[-RECENT:]
+    recent = sum(last) / len(last)
     known = set(documents)
     names = [model.sample(config.temperature, config.start) for _ in range(config.samples)]
     if config.plot:
@@ -79,11 +80,11 @@ def run_microgpt(config: MicroGPTCommand) -> None:
         print(json.dumps({
             "data": source, "documents": len(documents), "tokens": tokens, "parameters": count, "seed": config.seed,
             "steps": len(losses), "blind_guess": blind, "loss_unit": "nats a character, mean over one document",
-            "mean_of_last": len(losses[-RECENT:]), "loss": recent,
+            "mean_of_last": len(last), "loss": recent,
             "losses": losses, "samples": [{"text": name, "seen": name in known} for name in names],
         }, ensure_ascii=False))  # fmt: skip
         return
-    console.print(f"loss {recent:.3f}, mean of the last {len(losses[-RECENT:])} of {len(losses):,} documents\n")
+    console.print(f"loss {recent:.3f}, mean of the last {len(last)} of {len(losses):,} documents\n")
     for name in names:
         mark = "[dim]seen in the data[/]" if name in known else "new"
         console.print(f"  {escape(name.ljust(config.shape.context))} {mark}")
@@ -99,12 +100,14 @@ def _train(model: MicroGPT) -> list[float]:
 
         def on_step(step: int, loss: float) -> None:
             losses.append(loss)
-            recent = losses[-RECENT:]
-            bar.update(task, completed=step, description=f"loss {sum(recent) / len(recent):.3f}")
+            last = losses[-RECENT:]
+            bar.update(task, completed=step, description=f"loss {sum(last) / len(last):.3f}")
 
         try:
             model.train(on_step)
         except KeyboardInterrupt:
+            if not losses:
+                raise
             bar.console.print(f"stopped after {len(losses)} of {model.steps} steps")
     return losses
 

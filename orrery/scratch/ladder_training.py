@@ -58,8 +58,10 @@ class Split:
     train: Examples
     dev: Examples
     test: Examples
-    seen: frozenset[str]
-    """The names that are trained on; empty for running text."""
+    seen: frozenset[str] = frozenset()
+    """The names that are trained on."""
+    running_text: bool = False
+    """Whether it is one long text and not names."""
 
 
 @dataclass(frozen=True)
@@ -125,12 +127,12 @@ def split_text(text: str, context: int = 64) -> Split:
     pieces = [ids[a:b].unfold(0, context + 1, step) for (a, b), step in zip(
         zip(cuts, cuts[1:], strict=False), (1, context, context), strict=True)]  # fmt: skip
     parts = [Examples(piece[:, :-1], piece[:, 1:]) for piece in pieces]
-    return Split(characters, parts[0], parts[1], parts[2], frozenset())
+    return Split(characters, parts[0], parts[1], parts[2], running_text=True)
 
 
 def build(rung: str, split: Split, seed: int = 1) -> Rung:
     """A fresh model of that rung, larger for running text; the seed decides its first weights."""
-    larger = {} if split.seen else {**LARGER.get(rung, {})}
+    larger = LARGER.get(rung, {}) if split.running_text else {}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return RUNGS[rung](split.characters.size, **larger)
@@ -176,7 +178,7 @@ def train(
     climbed = Climbed(model, sum(p.numel() for p in model.parameters()))
     if isinstance(model, BigramCounts):
         begin = time.perf_counter()
-        length = 1 if split.seen else split.train.x.shape[1]  # pieces of running text begin anywhere: take each once
+        length = split.train.x.shape[1] if split.running_text else 1  # its pieces begin anywhere: take each once
         model.count(*Examples(split.train.x[::length], split.train.y[::length]).windows(1))
         climbed.seconds, climbed.parameters = time.perf_counter() - begin, model.counts.numel()
         on_step(budget.steps)
