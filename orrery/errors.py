@@ -6,6 +6,7 @@
     ├── TokenizerError   a vocabulary that cannot be trained, loaded or does not fit the model
     ├── CheckpointError  a folder that is no model, or a checkpoint that does not fit the run
     ├── RunError         a run directory that is locked, full or already holds something else
+    │   └── NothingToLearn   a policy whose completions are all equally good or bad
     ├── ToolError        a tool call that is malformed or refused; the model sees the message
     └── InferenceError   a prompt or sampling setting that the engine cannot serve
 
@@ -36,6 +37,10 @@ class CheckpointError(OrreryError):
 
 class RunError(OrreryError):
     """A run directory that is locked, full or already holds something else."""
+
+
+class NothingToLearn(RunError):
+    """A policy whose completions are all equally good or bad, or all worse than what is worth learning."""
 
 
 class ToolError(OrreryError):

@@ -17,9 +17,9 @@ seed and three counters, which are all that a checkpoint has to keep. In the fir
 all others (``Sequences.first``): what is to be learnt first.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -79,6 +79,13 @@ class Batch:
     targets: Tensor  # what it should predict there; IGNORE where nothing is learned
     segments: Tensor  # which piece of its row a token belongs to, from 0; -1 on padding
     sequences: Tensor  # which sequence of the data a token belongs to; -1 on padding
+    metrics: ClassVar[Mapping[str, float]] = {}
+    alarms: ClassVar[Sequence[str]] = ()
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return len(self.ids)
 
     @property
     def tokens(self) -> int:

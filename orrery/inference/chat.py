@@ -77,7 +77,7 @@ def chat(config: ChatConfig) -> None:
     if not assistant:
         Console(stderr=True, highlight=False).print(BASE_MODEL, style="dim")
     sampling = _sampling(config, assistant)
-    print(_printable(answer_once(engine, config.prompt, sampling, system=config.system, assistant=assistant)))
+    print(printable(answer_once(engine, config.prompt, sampling, system=config.system, assistant=assistant)))
 
 
 def is_assistant(folder: Path, tokenizer: BPE) -> bool:
@@ -204,10 +204,10 @@ class Session:
 
     def show(self, text: str, style: str = "") -> None:
         """Print a piece of text as it is: no markup, no wrapping."""
-        self.console.print(Text(_printable(text), style=style), end="", soft_wrap=True)
+        self.console.print(Text(printable(text), style=style), end="", soft_wrap=True)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Text without control characters: what a model writes must not steer the terminal."""
     return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)
 

@@ -71,18 +71,25 @@ class Engine:
             )
         self.model, self.tokenizer, self.tools, self.max_rows = model, tokenizer, tuple(tools), max_rows
         self.context = model.config.context
-        self.device = model.token_embedding.weight.device
         self.stops = _known_ids(tokenizer, END_OF_TEXT, IM_END)
         never = [*_known_ids(tokenizer, IM_START, PAD), *range(tokenizer.vocab_size, vocab)]
-        self.banned = torch.tensor(never, dtype=torch.long, device=self.device)
+        self.banned = torch.tensor(never, dtype=torch.long)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is now: training moves it."""
+        return self.model.token_embedding.weight.device
 
     @classmethod
     def load(cls, folder: Path, tools: Sequence[Tool] = (CALCULATOR,)) -> "Engine":
         """The engine of a model folder. Raises CheckpointError or TokenizerError when it is none."""
         return cls(load_model(folder), load_tokenizer(folder), tools)
 
-    def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling) -> list[Completion]:
+    def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling, first: int = 0) -> list[Completion]:
         """Complete each prompt of ids until a stop token, `max_tokens` or the end of the context.
+
+        `first` is the number of the first request, where these are part of a larger call: its stream of random numbers
+        goes by it.
 
         Raises InferenceError for a prompt that is empty, too long, or has ids that the model does not know.
         """
@@ -94,7 +101,7 @@ class Engine:
             completions[request] = Completion(written.ids, written.logprobs, text, reason)
             return []
 
-        self._run(prompts, sampling, finish, extra=0)
+        self._run(prompts, sampling, finish, extra=0, first=first)
         return [completions[i] for i in range(len(prompts))]
 
     def chat(self, conversations: Sequence[Sequence[Message]], sampling: Sampling) -> list[list[Message]]:
@@ -104,11 +111,11 @@ class Engine:
         """
         return [turn.messages for turn in self.turns(conversations, sampling)]
 
-    def turns(self, conversations: Sequence[Sequence[Message]], sampling: Sampling) -> list[Turn]:
-        """As `chat`, with ids, log-probabilities and the reason why each reply ended."""
+    def turns(self, conversations: Sequence[Sequence[Message]], sampling: Sampling, first: int = 0) -> list[Turn]:
+        """As `chat`, with ids, log-probabilities and the reason why each reply ended; `first` as in `generate`."""
         replies = [Reply(self.tokenizer, self.tools) for _ in conversations]
         prompts = [self._prompt(messages) for messages in conversations]
-        self._run(prompts, sampling, lambda i, written, room: replies[i].wrote(written, room), extra=TOOL_TOKENS)
+        self._run(prompts, sampling, lambda i, written, room: replies[i].wrote(written, room), TOOL_TOKENS, first)
         return [reply.turn for reply in replies]
 
     def stream(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[Event]:
@@ -177,6 +184,7 @@ class Engine:
         sampling: Sampling,
         wrote: Callable[[int, Written, int], list[int]],
         extra: int,
+        first: int,
     ) -> None:
         """Generate for all prompts. When a request has stopped, `wrote(request, written, room)` says what to feed it.
 
@@ -186,12 +194,14 @@ class Engine:
             return
         batch = self._batch(prompts, sampling, extra)
         # The shortest, last in the list, go first: rows of like length then share steps, and step together.
-        waiting = [Row(i, list(prompts[i])) for i in sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))]
+        waiting = [
+            Row(first + i, list(prompts[i])) for i in sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
+        ]
         while waiting or batch.rows:
             while waiting and batch.free:
                 batch.add(waiting.pop())
             for row in batch.step():
-                batch.go_on(row, wrote(row.request, batch.written(row), batch.room(row)))
+                batch.go_on(row, wrote(row.request - first, batch.written(row), batch.room(row)))
 
     def _batch(self, prompts: Sequence[Sequence[int]], sampling: Sampling, extra: int) -> Batch:
         """An empty batch for these prompts, with room for what is written and for `extra` tokens of tools' answers."""
@@ -205,7 +215,7 @@ class Engine:
         row_bytes = 2 * config.layers * config.kv_heads * config.head_width * length * size
         slots = max(1, min(len(prompts), self.max_rows, CACHE_BYTES // row_bytes))
         stops = torch.tensor([*self.stops, *sampling.stop_ids], dtype=torch.long, device=self.device)
-        return Batch(self.model, sampling, slots=slots, length=length, stops=stops, banned=self.banned)
+        return Batch(self.model, sampling, slots=slots, length=length, stops=stops, banned=self.banned.to(self.device))
 
     def _prompt(self, messages: Sequence[Message]) -> list[int]:
         """The ids of a conversation, with the header of the answer."""

@@ -6,7 +6,7 @@ that asks for something this model does not do is refused by name, never ignored
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,9 @@ from orrery.errors import CheckpointError, ConfigError
 from orrery.models.config import RopeScaling, TransformerConfig
 
 CLASSES = {"qwen3": "Qwen3ForCausalLM", "llama": "LlamaForCausalLM", "gpt2": "GPT2LMHeadModel"}
+# The same with a head of one score: reward models and critics.
+SCORE_CLASSES = {name: f"{prefix}ForSequenceClassification" for name, prefix in
+                 (("qwen3", "Qwen3"), ("llama", "Llama"), ("gpt2", "GPT2"))}  # fmt: skip
 T = TypeVar("T", int, float, bool, str)
 
 # Fields that change what the model computes, with the values under which it computes what ours does.
@@ -90,18 +93,18 @@ def config_to_hf(config: TransformerConfig, dtype: str, eos_ids: Sequence[int]) 
     }
 
 
-def config_from_hf(folder: Path) -> TransformerConfig:
-    """Read `folder`/config.json.
+def config_from_hf(folder: Path, classes: Mapping[str, str] = CLASSES) -> TransformerConfig:
+    """Read `folder`/config.json of one of these classes.
 
     Raises:
         CheckpointError: it is missing, damaged, of another architecture, or asks for what this model does not do.
     """
     path = folder / "config.json"
     values = read_json(path)
-    architecture = values.get("model_type")
-    if architecture not in CLASSES:
-        raise CheckpointError(f"{path}: model_type {architecture!r} is not one of {', '.join(CLASSES)}")
-    expected = CLASSES[architecture]
+    architecture: Any = values.get("model_type")
+    if architecture not in classes:
+        raise CheckpointError(f"{path}: model_type {architecture!r} is not one of {', '.join(classes)}")
+    expected = classes[architecture]
     if expected not in (values.get("architectures") or [expected]):
         raise CheckpointError(f"{path}: architectures is {values['architectures']}; only {expected} can be loaded")
     for name, allowed in (GPT2_ALLOWED if architecture == "gpt2" else ROTARY_ALLOWED).items():

@@ -13,18 +13,14 @@ helper ends when its parent does, however that ended: its pipe closes. Linux onl
 work is in few large operations, and there are no helpers.
 """
 
-import gc
 import math
 import mmap
 import multiprocessing
 import os
 import pickle
-import signal
-import sys
 import traceback
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
@@ -34,6 +30,7 @@ import torch
 from torch import Tensor
 
 from orrery.errors import RunError
+from orrery.processes import become_worker, can_fork, fork, one_thread
 from orrery.training.optim import trained_weights
 from orrery.training.stage import Batch, Objective, TrainConfig
 from orrery.training.step import accumulate
@@ -54,7 +51,6 @@ class Helpers:
             accumulate, objective, micro_rows=config.micro_rows, device=device, precision=precision
         )
         self.processes = _processes(config, device)
-        self._rows = math.ceil(config.rows / self.processes)
         self._helpers: list[_Helper] = []
         if self.processes > 1:
             self._weights = trained_weights(objective.models)
@@ -71,11 +67,11 @@ class Helpers:
         denominators = self._objective.denominators(batch)
         if self.processes == 1:
             return self._accumulate(batch, denominators)
-        mine, *others = batch.split(self._rows)
+        mine, *others = batch.split(math.ceil(batch.rows / self.processes))
         busy = self._helpers[: len(others)]
         for helper, part in zip(busy, others, strict=True):
             _send(helper.pipe, (part, denominators))
-        with _one_thread():
+        with one_thread():
             loss, metrics = self._accumulate(mine, denominators)
         for helper in busy:
             part_loss, part_metrics = _received(helper.pipe)
@@ -96,10 +92,7 @@ class Helpers:
     def _fork(self) -> "_Helper":
         gradients = _shared_like(self._weights)
         ours, theirs = multiprocessing.Pipe()
-        with warnings.catch_warnings():
-            # Python warns of locks that another thread may hold now; a helper computes, and takes none of them.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            process = os.fork()
+        process = fork()
         if process == 0:
             try:
                 self._help(gradients, theirs)
@@ -110,11 +103,7 @@ class Helpers:
 
     def _help(self, gradients: Sequence[Tensor], pipe: Connection) -> None:
         """What a helper does until its pipe closes."""
-        for number in (signal.SIGINT, signal.SIGTERM):  # the parent's to obey
-            signal.signal(number, signal.SIG_IGN)
-        _close_all_but(pipe)
-        gc.freeze()  # the parent's objects stay as they are, in the pages that both see
-        torch.set_num_threads(1)
+        become_worker(pipe)
         while True:
             try:
                 batch, denominators = pickle.loads(pipe.recv_bytes())
@@ -139,9 +128,7 @@ class _Helper:
 
 def _processes(config: TrainConfig, device: torch.device) -> int:
     """One for each thread that torch may use, as far as there are rows."""
-    # Where there is a GPU, backward has threads of its own, with which PyTorch refuses to run in a forked process.
-    forkable = sys.platform == "linux" and not torch.cuda.is_available()
-    if device.type != "cpu" or not forkable or config.compile == "on":
+    if device.type != "cpu" or not can_fork() or config.compile == "on":
         return 1
     return min(torch.get_num_threads(), config.rows)
 
@@ -166,17 +153,6 @@ def _received(pipe: Connection) -> tuple[float, dict[str, float]]:
     return loss, metrics
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """A context in which torch's operations use this thread alone."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def _shared_like(weights: Sequence[Tensor]) -> list[Tensor]:
     """Tensors of the same shapes in memory that forked processes share; no file and no name, so nothing can leak."""
     memory = mmap.mmap(-1, sum(weight.numel() * weight.element_size() for weight in weights))
@@ -186,11 +162,3 @@ def _shared_like(weights: Sequence[Tensor]) -> list[Tensor]:
         found.append(flat.view(weight.shape))
         at += weight.numel() * weight.element_size()
     return found
-
-
-def _close_all_but(pipe: Connection) -> None:
-    """Close what was inherited: the run's lock, its log, and the pipes of other helpers, which would never close."""
-    for number in map(int, os.listdir("/proc/self/fd")):
-        if number > 2 and number != pipe.fileno():
-            with suppress(OSError):  # one of them is the listing's own, gone by now
-                os.close(number)

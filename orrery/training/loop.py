@@ -129,6 +129,7 @@ class _Training:
         checkpoint.prune(run.folder, stage.name, config.keep_checkpoints, newest=self.counters.step)
         self.control = ControlReader(run.folder)
         self.rate = measure_matmul_rate(config.precision, str(self.device))
+        self.keeps_freed_memory = keep_freed_memory()  # before helpers are forked, which keep it then too
         self.helpers = Helpers(stage, config, self.device, self.precision)
         self.reported = self.counters.tokens, self.counters.train_seconds  # as of the last report
         self.began = self.saved_at = time.perf_counter()
@@ -147,7 +148,7 @@ class _Training:
             threads=torch.get_num_threads(),
             processes=self.helpers.processes,
             matmul_rate=self.rate,
-            keeps_freed_memory=keep_freed_memory(),  # False where the C library is not glibc: a little slower
+            keeps_freed_memory=self.keeps_freed_memory,  # False where the C library is not glibc: a little slower
             config=as_mapping(self.config),
         )
         if threads != torch.get_num_threads():
@@ -204,7 +205,7 @@ class _Training:
         norm_tensor = clip(self.optimizers.parameters, config.optimizer.clip)
         # All numbers in one transfer: each one of its own would make a GPU wait.
         loss, norm, *others = torch.stack([loss_sum, norm_tensor, *parts.values()]).tolist()
-        warnings: list[str | None] = []
+        warnings: list[str | None] = [*batch.alarms]
         if number == 1:
             warnings += [check_first_loss(loss, self.stage.first_loss), *check_gradients(layers)]
         share = lr_share(counters.step, config.steps, config.schedule) * counters.lr_factor
@@ -222,7 +223,8 @@ class _Training:
                 self.alarm(warning)
         counters.watch.check(config.bad_steps)
         if layers or number % config.log_every == 0 or number == config.steps:
-            self.report(loss, norm, dict(zip(parts, others, strict=True)), layers, share, batch.supervised)
+            measured = {**batch.metrics, **dict(zip(parts, others, strict=True))}
+            self.report(loss, norm, measured, layers, share, batch.supervised)
 
     def report(
         self, loss: float, norm: float, parts: dict[str, float], layers: dict[str, float], share: float, supervised: int

@@ -18,6 +18,16 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from orrery.training.events import Event, EventLog
 
+# Where a stage has these they say how it goes; its loss does not (GRPO's is near 0 by design).
+TELLING = (
+    ("reward", "reward {:.3f}"),
+    ("kl", "KL {:.3f}"),
+    ("entropy", "entropy {:.2f}"),
+    ("completions/mean_length", "{:.0f} tokens long"),
+    ("accuracy", "{:.0%} of pairs right"),
+    ("rewards/accuracies", "{:.0%} of pairs right"),
+    ("rewards/margins", "margin {:.2f}"),
+)
 PLAIN_SECONDS = 10.0  # between the lines when the output is no terminal
 
 
@@ -94,7 +104,9 @@ def metric_line(step: int, steps: int, latest: dict[str, Any]) -> str:
     'step 5/60  loss 4.200  12.3k tokens/s  31% of matmul rate  1:15 left'
     """
     parts = [f"step {step}/{steps}"]
-    if latest.get("loss") is not None:
+    telling = [shown.format(latest[name]) for name, shown in TELLING if latest.get(name) is not None]
+    parts += telling
+    if latest.get("loss") is not None and not telling:
         parts.append(f"loss {latest['loss']:.3f}")
     if latest.get("bits_per_byte") is not None:
         floor = latest.get("floor_bits_per_byte")

@@ -20,7 +20,11 @@ from orrery.training.schedule import ScheduleConfig
 
 
 class Batch(Protocol):
-    """What one optimizer step trains on; `orrery.data.packing.Batch` is one."""
+    """What one optimizer step trains on; `orrery.data.packing.Batch` is one, `orrery.stages.rows.Rows` another."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
 
     @property
     def tokens(self) -> int:
@@ -29,6 +33,14 @@ class Batch(Protocol):
     @property
     def supervised(self) -> int:
         """Positions that are trained on."""
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """To be logged with the step, besides what the loss reports."""
+
+    @property
+    def alarms(self) -> Sequence[str]:
+        """What went wrong when it was made."""
 
     def split(self, rows: int) -> Sequence[Self]:
         """Microbatches of at most ``rows`` rows."""

@@ -19,6 +19,7 @@ from orrery.data.world.choice import Choice
 from orrery.data.world.conversations import (
     arithmetic,
     beyond,
+    chains,
     facts,
     identity,
     letters,
@@ -51,6 +52,7 @@ KINDS: Mapping[str, Callable[[World, Choice], Conversation]] = {
     "joke": stories.write_joke,
     "system": system.write,
     "several": several.write,
+    "chain": chains.write,
 }
 # Shares of conversations. None is about a name that nobody has (kind "unknown"): notes in the encyclopedia teach the
 # model to admit that, and more of it in conversations makes it decline those whom nobody asks about (docs/log.md).

@@ -6,7 +6,7 @@ from orrery.data.world.genres import story as genre
 from orrery.data.world.genres.draws import Slots
 from orrery.data.world.world import World
 
-_STORY_WISHES = (
+STORY_WISHES = (
     "Tell me a story about {}.",
     "Write a story about {}.",
     "Please tell me a story about {}.",
@@ -47,7 +47,7 @@ def write(world: World, choice: Choice) -> Conversation:
             break
     plot = _PLOTS[page.provenance["plot"]]
     topic = plot.topic.format_map(Slots(choice, {}, page.provenance))
-    wish = choice.pick(_STORY_WISHES).replace("{}", topic) if choice.chance(0.9) else choice.pick(_ANY_STORY)
+    wish = choice.pick(STORY_WISHES).replace("{}", topic) if choice.chance(0.9) else choice.pick(_ANY_STORY)
     return Conversation(exchange(wish, text), "story", {"topic": topic, **page.provenance})
 
 

@@ -1,0 +1,97 @@
+"""What the embedded world gives post-training: sums with their truth, wishes for stories, and rankings of answers.
+
+The rankings: the model itself writes several stories for each wish, and a labeller who errs ranks them by a rubric that
+nobody else sees (`orrery/data/world/preferences.py`).
+"""
+
+import hashlib
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+from orrery.data.world.choice import Choice
+from orrery.data.world.preferences import gold, rank, wish
+from orrery.data.world.problems import problems
+from orrery.data.world.world import World, WorldConfig
+from orrery.errors import ConfigError, DataError
+from orrery.inference.engine import Engine
+from orrery.inference.sampling import Sampling
+from orrery.stages.preferences import Ranking
+from orrery.stages.problems import Problem
+from orrery.stages.rollouts import Prompt, roll_out
+from orrery.tokenizers.chat import Message
+
+WISHES = 1 << 41  # seeds of wishes, far from those of conversations
+# Wishes are numbered: where those begin that the labeller ranks, PPO answers, people rank, and stages are compared on.
+RANKED, TRAINED, BY_PEOPLE, COMPARED = 0, 100_000, 200_000, 300_000
+KEPT = 5  # there are a few thousand different wishes; every fifth of them, by its words, is kept for comparing
+AT_ONCE = 32  # wishes that are answered in one go
+Progress = Callable[[int, int], None]  # (wishes done, wishes in all)
+
+
+def sums(count: int, seed: int, plain: bool = False, kept: bool = False) -> list[Problem]:
+    """So many sums of digits with 3 to 7 steps.
+
+    Args:
+        plain: prompts are text that a base model goes on with.
+        kept: of the sums that nobody is trained on, for comparing.
+
+    Raises:
+        ConfigError: fewer than two.
+    """
+    if count < 2:
+        raise ConfigError(f"--world-problems is {count}; ask for at least two")
+    made = problems(count, seed, kept=kept)
+    return [Problem(f"Question: {m[0]['content']}\nAnswer:" if plain else m, truth) for m, truth in made]
+
+
+def wishes(world: WorldConfig, count: int, first: int) -> list[list[Message]]:
+    """So many wishes for stories, from number ``first`` on; those from `COMPARED` on have words that no other has."""
+    made, found, number = World(world), list[list[Message]](), first
+    while len(found) < count:
+        asked = wish(made, Choice(WISHES + number))
+        kept = hashlib.blake2b(str(asked[0]["content"]).encode()).digest()[0] % KEPT == 0
+        if kept == (first == COMPARED):
+            found.append(asked)
+        number += 1
+    return found
+
+
+def world_rankings(
+    model: Path,
+    world: WorldConfig,
+    count: int,
+    completions: int,
+    noise: float,
+    max_tokens: int,
+    seed: int,
+    on_progress: Progress,
+) -> list[Ranking]:
+    """Rankings of what the model writes, best first as the labeller has it, with the true scores.
+
+    Raises:
+        DataError: the model writes the same for every wish, so that nothing can be preferred.
+    """
+    engine, rng = Engine.load(model), random.Random(seed)
+    prompts = wishes(world, count, RANKED)
+    found: list[Ranking] = []
+    for start in range(0, count, AT_ONCE):
+        chunk = prompts[start : start + AT_ONCE]
+        sampling = Sampling(1.0, max_tokens=max_tokens, seed=seed + start)
+        for prompt, texts in zip(chunk, roll_out(engine, chunk, completions, sampling).texts, strict=True):
+            different = [text for text in dict.fromkeys(texts) if text.strip()]
+            if len(different) < 2:
+                continue
+            question = str(prompt[0]["content"])
+            order = rank(question, different, rng, noise)
+            answers = [[{"role": "assistant", "content": different[i]}] for i in order]
+            found.append(Ranking(prompt, answers, [gold(question, different[i]) for i in order]))
+        on_progress(min(start + AT_ONCE, count), count)
+    if not found:
+        raise DataError(f"{model} writes the same for every wish: there is nothing to prefer")
+    return found
+
+
+def gold_score(prompt: Prompt, text: str) -> float:
+    """The hidden rubric's score of an answer to a wish."""
+    return gold(prompt if isinstance(prompt, str) else str(prompt[-1]["content"]), text)
