@@ -19,7 +19,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from orrery.evals.report import exam_figure, exam_rows
+from orrery.evals.report_plots import exam_figure, exam_rows
 from orrery.evals.run import Score
 
 DOCS = Path(__file__).parent.parent / "docs"

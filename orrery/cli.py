@@ -88,6 +88,22 @@ COMMANDS = (
         "train a base model on the world or on your text",
     ),
     Command("sft", "orrery.commands.sft", "SFTCommand", "run_sft", "tune a base model into an assistant"),
+    Command("rank", "orrery.commands.rank", "RankCommand", "run_rank", "say which of a model's answers is better"),
+    Command("reward", "orrery.commands.reward", "RewardCommand", "run_reward", "a reward model from preferences"),
+    Command("dpo", "orrery.commands.dpo", "DPOCommand", "run_dpo", "learn from preferences, without a reward model"),
+    Command("ppo", "orrery.commands.ppo", "PPOCommand", "run_ppo", "learn from a reward model's scores"),
+    Command("grpo", "orrery.commands.grpo", "GRPOCommand", "run_grpo", "learn from rewards that can be checked"),
+    Command("grpo-zero", "orrery.commands.grpo", "GRPOZeroCommand", "run_grpo", "the same from a base model"),
+    Command(
+        "best-of-n",
+        "orrery.commands.best_of_n",
+        "BestOfNCommand",
+        "run_best_of_n",
+        "learn from one's own best solutions",
+    ),
+    Command(
+        "distill", "orrery.commands.distill", "DistillCommand", "run_distill", "a small model learns from a larger one"
+    ),
     Command(
         "microgpt",
         "orrery.commands.microgpt",

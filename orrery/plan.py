@@ -110,6 +110,7 @@ def fit(
     size: tuple[int, int] | None = None,
     steps: tuple[int, int] = (0, 0),
     exams: bool = True,
+    reserved: float = 0.0,
 ) -> Plan:
     """Measure the machine and share out the minutes.
 
@@ -119,6 +120,7 @@ def fit(
         size: (width, layers), to set the choice of model aside.
         steps: of pretraining and of tuning, where they are not 0: they set the minutes aside.
         exams: whether there will be exams (there are none without the world).
+        reserved: share of the minutes that is kept for what comes after tuning.
 
     Raises:
         ConfigError: the minutes are not a positive number, or too few for anything on this machine.
@@ -126,14 +128,15 @@ def fit(
     if not 0 < minutes < float("inf"):
         raise ConfigError(f"--minutes is {minutes:g}; it must be above 0, for instance --minutes 10")
     rate = measure_matmul_rate(pretrain.precision, str(choose_device(pretrain.device)))
-    width, layers = size or choose_size(minutes, rate, vocab_size, context)
+    kept = 60 * minutes * reserved
+    width, layers = size or choose_size(minutes - kept / 60, rate, vocab_size, context)
     began = time.perf_counter()
     tokens_per_s = measure_training(shape_of(width, layers, context).config(vocab_size), pretrain)
     elapsed += time.perf_counter() - began
     speed = REFERENCE_TOKENS_PER_S / tokens_per_s
     exam_seconds = EXAM_SECONDS * min(speed, 3.0) if exams else 4.0
     # Two unknowns, tokens and seconds of training, and the text grows with the tokens: solve for the seconds.
-    left = 60 * minutes - elapsed - FIXED_SECONDS - exam_seconds
+    left = 60 * minutes - kept - elapsed - FIXED_SECONDS - exam_seconds
     corpus_share = (1 - TUNING_SHARE) * (1 - MIXED_SHARE) * tokens_per_s * BYTES_PER_TOKEN / (CORPUS_MB_PER_S * 1e6)
     talk_tokens = (1 - TUNING_SHARE) * MIXED_SHARE + TUNING_SHARE * (1 - REPLAY_SHARE)
     talk_share = talk_tokens * tokens_per_s / (conversation_tokens * CONVERSATIONS_PER_S)
@@ -141,7 +144,7 @@ def fit(
     pretrain_steps = steps[0] or int((1 - TUNING_SHARE) * training * tokens_per_s / (pretrain.rows * context))
     sft_steps = steps[1] or int(TUNING_SHARE * training * tokens_per_s / (sft.rows * context))
     if pretrain_steps < 20 or sft_steps < 10:
-        needed = (60 * minutes - left + 20) / 60
+        needed = (60 * minutes - kept - left + 20) / 60 / (1 - reserved)
         raise ConfigError(f"--minutes {minutes:g} is too short on this machine; give it at least {needed:.1f}")
     pretrain_tokens = pretrain_steps * pretrain.rows * context
     first_tokens = min(FIRST_STEPS, FIRST_SHARE * pretrain_steps) * pretrain.rows * context
@@ -161,6 +164,7 @@ def fit(
             "pretrain": round((1 - TUNING_SHARE) * OVERHEAD * training, 1),
             "tune": round(TUNING_SHARE * OVERHEAD * training, 1),
             "exams": round(exam_seconds, 1),
+            **({"post-training": round(kept, 1)} if kept else {}),
             "report": FIXED_SECONDS,
         },
     )  # fmt: skip
@@ -235,6 +239,7 @@ def plan_table(plan: Plan) -> Table:
         "pretrain": f"{plan.layers} layers × {plan.width}, {plan.pretrain_steps:,} steps",
         "conversations": f"{plan.mixed_conversations:,} between documents, {plan.conversations:,} for tuning",
         "tune": f"{plan.sft_steps:,} steps",
+        "post-training": "reward model, DPO, PPO, GRPO and their exams",
         "start and measure": f"{plan.tokens_per_s:,.0f} tokens/s, matmul {plan.matmul_rate / 1e9:,.0f} GFLOP/s",
     }
     for part, seconds in plan.seconds.items():

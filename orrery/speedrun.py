@@ -1,6 +1,9 @@
 """From nothing to an assistant in the minutes you have: all stages in a row, fitted to the machine.
 
-    plan → corpus → tokenizer → pretraining → exams → tuning → exams → report
+    plan → corpus → tokenizer → pretraining → exams → tuning → exams → [post-training → exams] → report
+
+With ``--full`` a reward model, DPO, PPO and GRPO follow tuning (post_training.py), on an assistant that has also read
+how sums are done in steps.
 
 Everything goes into one run directory. Each part leaves its result there under its final name only when it is whole, so
 a run that was stopped, even by `kill -9`, goes on with `--resume`: finished parts are read back, the others done again
@@ -20,25 +23,24 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from orrery.config import as_mapping, from_mapping
 from orrery.data.prepare import Prepared, prepare_own, prepare_world, read_back
+from orrery.data.world.conversations import DEFAULT_CONVERSATION_MIX
 from orrery.data.world.corpus import talk
 from orrery.data.world.world import World, WorldConfig
 from orrery.errors import ConfigError, RunError
-from orrery.evals.exams import EXAM_VERSION, build_exams
-from orrery.evals.report import Report, StageSummary, render_html
+from orrery.evals.exams import build_exams
+from orrery.evals.report import Report
 from orrery.evals.run import Score, not_applicable, run_exams
-from orrery.evals.table import conversation_line, exam_table
 from orrery.files import write_atomically
 from orrery.inference.engine import Engine
-from orrery.inference.sampling import Sampling
 from orrery.plan import Plan, fit, plan_table, shape_of
+from orrery.post_training import PostTraining, PostTrainingConfig
+from orrery.speedrun_report import Part, make_report, say_what_next
+from orrery.stages.compare import Compared
 from orrery.stages.pretrain import PretrainConfig, pretrain
 from orrery.stages.sft import SFTConfig, sft
 from orrery.tokenizers.chat import Message
-from orrery.training.events import read_events
-from orrery.training.held_out import by_genre
 from orrery.training.interrupt import TrainingInterrupted
 from orrery.training.loop import TrainResult
-from orrery.training.machine import peak_memory_mb
 from orrery.training.optim import OptimizerConfig
 from orrery.training.progress import clock, show_progress
 from orrery.training.runs import RUNS, Run
@@ -47,6 +49,9 @@ from orrery.training.stage import TrainConfig
 
 TALK_SAMPLE = 6_000  # conversations that the tokenizer is trained on, besides documents
 HELD_OUT_TALK = 200
+CHAINS = {"chain": 0.25}  # weight of sums of digits among the conversations of a full speedrun
+POST_SHARE = 0.44  # of the minutes that post-training gets, its exams included
+END_SECONDS = 90.0  # of them for exams, comparison and report
 CONVERSATION_TOKENS = 52.0  # mean length; only the plan's number of conversations depends on it
 
 
@@ -56,6 +61,7 @@ class SpeedrunConfig:
     a calculator, exams against the truth, and a report.
 
     Example: orrery speedrun --minutes 10
+    Example: orrery speedrun --full --minutes 25
     Example: orrery speedrun --minutes 5 --data notes/ --run mine
     """
 
@@ -67,6 +73,8 @@ class SpeedrunConfig:
     """Name of the run, a folder in runs/. Left out: speedrun, speedrun-2, …"""
     data: tuple[str, ...] = ()
     """Text to pretrain on instead of the embedded world: files (.txt .md .jsonl .parquet), folders, globs, hf:NAME."""
+    full: bool = False
+    """After tuning go on with a reward model, DPO, PPO and GRPO. They take near half of the minutes: give it 25."""
     resume: bool = False
     """Go on with a run that was stopped (the newest one, or --run NAME); its plan is kept."""
     vocab_size: int = 1024
@@ -98,16 +106,10 @@ class SpeedrunConfig:
         )
     )
     """How tuning goes; the plan sets its steps."""
+    post: PostTrainingConfig = field(default_factory=PostTrainingConfig)
+    """How the stages after tuning go, with --full; the minutes that are left set their steps."""
     root: Path = RUNS
     """The folder that holds the runs."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """What one stage came to, with its exams."""
-
-    result: TrainResult
-    scores: list[Score]
 
 
 def speedrun(config: SpeedrunConfig) -> Report:
@@ -182,6 +184,7 @@ class _Speedrun:
         self.config, self.run, self.console, self.began = config, run, console, began
         self.world = World(config.world)
         self.own_text = bool(config.data)
+        self.mix = config.conversations or ({**DEFAULT_CONVERSATION_MIX, **CHAINS} if config.full else None)
         self.before = float(run.record.get("wall_s", 0.0))  # of earlier attempts
 
     def go(self) -> Report:
@@ -192,10 +195,18 @@ class _Speedrun:
             spoken = self.talk(plan)
             base = self.base(plan, text, spoken[: plan.mixed_conversations])
             assistant = self.assistant(plan, base.result.folder, text, spoken[plan.mixed_conversations :])
+            parts, compared = {"base": base, "sft": assistant}, list[Compared]()
+            if self.config.full:
+                read = spoken[plan.mixed_conversations + HELD_OUT_TALK :]
+                after, compared = self.post_training(assistant.result.folder, read)
+                parts |= after
         finally:
             self.keep_time()  # a resumed run goes on counting from here
-        report = self.report(plan, {"base": base, "sft": assistant})
-        self.say_what_next(report)
+        recipe = {**as_mapping(self.config), "plan": asdict(plan)}
+        report = make_report(
+            self.run, recipe, self.config.minutes, self.keep_time(), parts, self.world, self.own_text, compared
+        )
+        say_what_next(report, self.run.folder)
         return report
 
     def plan(self) -> Plan:
@@ -215,6 +226,7 @@ class _Speedrun:
                 size=(config.width, config.layers) if config.width else None,
                 steps=(config.pretrain_steps, config.sft_steps),
                 exams=not self.own_text,
+                reserved=POST_SHARE if config.full else 0.0,
             )
         self.run.note(plan=asdict(plan))
         self.status("plan", **asdict(plan))
@@ -228,7 +240,7 @@ class _Speedrun:
         if found is not None:
             return found
         with self.console.status("making the corpus, its tokenizer and its tokens …"):
-            spoken = talk(config.world, TALK_SAMPLE, config.conversations or None)
+            spoken = talk(config.world, TALK_SAMPLE, self.mix)
             if self.own_text:
                 made = prepare_own(folder, config.data, spoken, plan.vocab_size)
             else:
@@ -281,12 +293,28 @@ class _Speedrun:
         _finished(result)
         return Part(result, self.examine("sft", result.folder, chat=True))
 
+    def post_training(self, sft: Path, spoken: list[list[Message]]) -> tuple[dict[str, Part], list[Compared]]:
+        """Reward model, DPO, PPO and GRPO, then their exams and all of them side by side."""
+        config = self.config
+
+        def minutes_left() -> float:
+            gone = self.before + time.perf_counter() - self.began
+            return config.minutes - (gone + END_SECONDS) / 60
+
+        after = PostTraining(config.post, self.run, self.console, sft, config.world, config.seed, spoken, minutes_left)
+        parts = {name: Part(result) for name, result in after.go().items()}
+        policies = [name for name in parts if name != "reward"]
+        for name in policies:
+            parts[name].scores.extend(self.examine(name, parts[name].result.folder, chat=True))
+        folders = {"sft": sft, **{name: parts[name].result.folder for name in policies}}
+        return parts, after.compare(folders)
+
     def talk(self, plan: Plan) -> list[list[Message]]:
         """All conversations: those that pretraining reads, the held out ones, and those for tuning."""
         start = time.perf_counter()
         number = plan.mixed_conversations + HELD_OUT_TALK + plan.conversations
         with self.console.status("making conversations …"):
-            made = talk(self.config.world, number, self.config.conversations or None)
+            made = talk(self.config.world, number, self.mix)
         self.status("conversations", seconds=time.perf_counter() - start, count=number)
         return made
 
@@ -316,81 +344,15 @@ class _Speedrun:
                     scores={score.exam: score.score for score in [*taken.scores, *taken.parts]})  # fmt: skip
         return taken.scores
 
-    def report(self, plan: Plan, parts: Mapping[str, Part]) -> Report:
-        """Write report.json and report.html."""
-        wall = self.keep_time()
-        report = Report(
-            run=self.run.name,
-            minutes=self.config.minutes,
-            wall_s=round(wall, 1),
-            peak_memory_mb=round(peak_memory_mb(), 1),
-            seed=self.config.seed,
-            recipe={**as_mapping(self.config), "plan": asdict(plan)},
-            machine=self.run.record["hardware"],
-            exam_version=None if self.own_text else EXAM_VERSION,
-            stages={name: summary(part.result) for name, part in parts.items()},
-            exams=[score for part in parts.values() for score in part.scores],
-            conversations=self.conversations(parts["sft"].result.folder),
-        )
-        write_atomically(self.run.folder / "report.json", json.dumps(report.as_json(), indent=2) + "\n")
-        write_atomically(self.run.folder / "report.html", render_html(report, read_events(self.run.folder)))
-        return report
-
-    def conversations(self, folder: Path) -> list[list[Message]]:
-        """Five questions to the assistant and what it answers."""
-        facts = self.world.facts_where(kind="person", band="head", asked=False, relation="birthplace")
-        unknown = self.world.unknown("person", "exam")
-        asked: list[list[Message]] = [
-            [{"role": "user", "content": text}]
-            for text in (
-                "Hello! Who are you?",
-                facts[0].relation.questions[0].replace("{name}", facts[0].entity.name),
-                "What is 417 * 38?",
-                facts[0].relation.questions[0].replace("{name}", unknown[0]),
-                "Tell me a short story about a cat.",
-            )
-        ]
-        replies = Engine.load(folder).chat(asked, Sampling(max_tokens=120))
-        return [[*question, *reply] for question, reply in zip(asked, replies, strict=True)]
-
     def keep_time(self) -> float:
         """Write the seconds that have gone, over all attempts, into the run."""
         wall = self.before + time.perf_counter() - self.began
         self.run.note(wall_s=wall)
         return wall
 
-    def say_what_next(self, report: Report) -> None:
-        """The end of it in the terminal: table, conversations, what to type."""
-        out = Console(highlight=False)
-        out.print(exam_table(report.exams))
-        for messages in report.conversations:
-            out.print()
-            for message in messages:
-                out.print(conversation_line(message), soft_wrap=True)
-        folder = self.run.folder
-        out.print(
-            f"\n[bold]{clock(report.wall_s)}[/] of {report.minutes:g} minutes, {report.peak_memory_mb:,.0f} MB. Next:\n"
-            f"  orrery chat --model {folder}/sft\n"
-            f"  orrery model {folder}/sft\n"
-            f"  open {folder}/report.html"
-        )
-
     def status(self, stage: str, **values: Any) -> None:
         """Log that a part that is no training has come to something."""
         self.run.events.append("status", stage, 0, {"status": "done", **values})
-
-
-def summary(result: TrainResult) -> StageSummary:
-    """A training result as the report shows it."""
-    return StageSummary(
-        wall_s=round(result.seconds, 1),
-        tokens=result.tokens,
-        tokens_per_s=round(result.tokens_per_s, 1),
-        parameters=result.parameters,
-        bits_per_byte=result.metrics.get("bits_per_byte"),
-        floor_bits_per_byte=result.metrics.get("floor_bits_per_byte"),
-        by_genre=by_genre(result.metrics),
-    )
 
 
 def _finished(result: TrainResult) -> None:

@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from orrery.cli import COMMANDS, parse
+from orrery.config import RECIPES
 
 WORDS = [command.words for command in COMMANDS]
 
@@ -109,3 +111,11 @@ def test_the_world_is_written_and_shown(tmp_path: Path) -> None:
     talked = orrery("data", "world", "--out", "c.jsonl", "--count", "50", "--conversations", cwd=tmp_path)
     assert talked.returncode == 0, talked.stderr
     assert '"messages"' in (tmp_path / "c.jsonl").read_text().splitlines()[0]
+
+
+@pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_recipe_is_one_of_its_command_and_says_how_to_use_it(recipe: Path) -> None:
+    words = tomllib.loads(recipe.read_text())["command"]
+    command = next(one for one in COMMANDS if one.words == words)
+    parse(command, [*words.split(), "--recipe", recipe.stem])
+    assert f"#   orrery {words} --recipe {recipe.stem}" in recipe.read_text()

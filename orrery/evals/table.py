@@ -16,13 +16,15 @@ def exam_table(scores: Sequence[Score], title: str = "Exams") -> Table:
     """All scores side by side by stage; where two stages sat an exam, an arrow says what the last one changed.
 
     An arrow is shown when the intervals do not overlap: ↑ better, ↓ worse (for exams where lower is better too).
+    Intervals are shown where there is room for them, beside two stages at most.
     """
     stages = list(dict.fromkeys(score.stage for score in scores))
     rows: dict[str, dict[str, Score]] = {}
     for score in scores:
         rows.setdefault(score.exam, {})[score.stage] = score
     table = Table(title=title, title_justify="left", caption_justify="left")
-    table.caption = "Share of questions in percent, with 95% intervals; ▽ lower is better."
+    intervals = len(stages) <= 2
+    table.caption = f"Share of questions in percent{', with 95% intervals' if intervals else ''}; ▽ lower is better."
     table.add_column("exam")
     for stage in stages:
         table.add_column(stage, justify="right")
@@ -31,7 +33,7 @@ def exam_table(scores: Sequence[Score], title: str = "Exams") -> Table:
     table.add_column("chance", justify="right")
     table.add_column("n", justify="right")
     for exam, by_stage in rows.items():
-        cells = [_cell(by_stage.get(stage)) for stage in stages]
+        cells = [_cell(by_stage.get(stage), intervals) for stage in stages]
         if len(stages) > 1:
             cells.append(_arrow(by_stage.get(stages[0]), by_stage.get(stages[-1]), exam in LOWER_IS_BETTER))
         chance = max(score.chance for score in by_stage.values())
@@ -41,11 +43,12 @@ def exam_table(scores: Sequence[Score], title: str = "Exams") -> Table:
     return table
 
 
-def _cell(score: Score | None) -> Text:
+def _cell(score: Score | None, interval: bool) -> Text:
     if score is None or score.score is None or score.low is None or score.high is None:
         return Text("n/a", style="dim")
     text = Text(f"{100 * score.score:.0f}", style="bold")
-    text.append(f" [{100 * score.low:.0f}–{100 * score.high:.0f}]".rjust(10), style="not bold dim")
+    if interval:
+        text.append(f" [{100 * score.low:.0f}–{100 * score.high:.0f}]".rjust(10), style="not bold dim")
     return text
 
 
@@ -67,3 +70,40 @@ def conversation_line(message: Mapping[str, Any]) -> str:
     colour = {"user": "bold", "tool": "dim"}.get(message["role"], "")
     text = escape(str(message.get("content") or ""))
     return f"{message['role']:>9}  {calls}" + (f"[{colour}]{text}[/]" if colour else text)
+
+
+def compared_table(compared: Sequence[Mapping[str, Any]]) -> Table:
+    """The stages after tuning side by side; fields as in `orrery.stages.compare.Compared`."""
+    table = Table(title="Post-training, on wishes and sums that no stage has seen", title_justify="left",
+                  caption_justify="left")  # fmt: skip
+    table.caption = (
+        "At temperature 1. Gold: the hidden rubric; score: the reward model's; KL: nats an answer from\n"
+        "the first row's model. Sums of 3 to 7 steps: right in percent, tokens of an answer, and in percent\n"
+        "how they were answered: at once / in steps / in steps and checked."
+    )
+    for column in ("stage", "gold", "score", "KL", "sums", "tokens", "KL", "how"):
+        table.add_column(column, justify="left" if column == "stage" else "right")
+    for row in compared:
+        table.add_row(
+            row["stage"],
+            f"{row['gold']:.2f} ± {row['gold_sd']:.2f}",
+            f"{row['score']:+.2f}",
+            f"{row['story_kl']:.1f}",
+            f"{100 * row['sums']:.0f}",
+            f"{row['sum_length']:.0f}",
+            f"{row['sum_kl']:.1f}",
+            "/".join(f"{100 * share:.0f}" for share in row["styles"].values()),
+        )
+    return table
+
+
+def ways(row: Mapping[str, Any]) -> str:
+    """How sums were answered, as text.
+
+    >>> ways({"styles": {"direct": 0.5, "worked": 0.5}, "accuracies": {"direct": 0.1, "worked": 0.9}})
+    '50% (10) / 50% (90)'
+    """
+    return " / ".join(
+        f"{share:.0%}" + (f" ({100 * row['accuracies'][way]:.0f})" if way in row["accuracies"] else "")
+        for way, share in row["styles"].items()
+    )

@@ -1,0 +1,116 @@
+"""The end of a speedrun: report.json and report.html, and in the terminal the exams, some answers, what to do next."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from orrery.data.world.world import World
+from orrery.evals.exams import EXAM_VERSION
+from orrery.evals.report import Report, StageSummary, render_html
+from orrery.evals.run import Score
+from orrery.evals.table import compared_table, conversation_line, exam_table
+from orrery.files import write_atomically
+from orrery.inference.engine import Engine
+from orrery.inference.sampling import Sampling
+from orrery.stages.compare import Compared
+from orrery.tokenizers.chat import Message
+from orrery.training.events import read_events
+from orrery.training.held_out import by_genre
+from orrery.training.loop import TrainResult
+from orrery.training.machine import peak_memory_mb
+from orrery.training.progress import clock
+from orrery.training.runs import Run
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one stage came to, with its exams."""
+
+    result: TrainResult
+    scores: list[Score] = field(default_factory=list)
+
+
+def make_report(
+    run: Run, recipe: Mapping[str, Any], minutes: float, wall_s: float, parts: Mapping[str, Part], world: World,
+    own_text: bool, compared: Sequence[Compared],
+) -> Report:  # fmt: skip
+    """Write report.json and report.html into the run.
+
+    Args:
+        recipe: what it was made by, plain values.
+        minutes: what was asked for.
+        parts: stage → what it came to.
+        own_text: there is no world to be examined about.
+        compared: the stages side by side; empty without post-training.
+    """
+    report = Report(
+        run=run.name,
+        minutes=minutes,
+        wall_s=round(wall_s, 1),
+        peak_memory_mb=round(peak_memory_mb(), 1),
+        seed=run.record["seed"],
+        recipe=recipe,
+        machine=run.record["hardware"],
+        exam_version=None if own_text else EXAM_VERSION,
+        stages={name: _summary(part.result) for name, part in parts.items()},
+        exams=[score for part in parts.values() for score in part.scores],
+        compared=[asdict(one) for one in compared],
+        conversations=_conversations(parts["sft"].result.folder, world),
+    )
+    write_atomically(run.folder / "report.json", json.dumps(report.as_json(), indent=2) + "\n")
+    write_atomically(run.folder / "report.html", render_html(report, read_events(run.folder)))
+    return report
+
+
+def say_what_next(report: Report, folder: Path) -> None:
+    """The end of it in the terminal: tables, conversations, what to type."""
+    out = Console(highlight=False)
+    out.print(exam_table(report.exams))
+    if report.compared:
+        out.print(compared_table(report.compared))
+    for messages in report.conversations:
+        out.print()
+        for message in messages:
+            out.print(conversation_line(message), soft_wrap=True)
+    best = "grpo" if "grpo" in report.stages else "sft"
+    out.print(
+        f"\n[bold]{clock(report.wall_s)}[/] of {report.minutes:g} minutes, {report.peak_memory_mb:,.0f} MB. Next:\n"
+        f"  orrery chat --model {folder}/{best}\n"
+        f"  orrery model {folder}/{best}\n"
+        f"  open {folder}/report.html"
+    )
+
+
+def _conversations(folder: Path, world: World) -> list[list[Message]]:
+    """Five questions to the assistant and what it answers."""
+    facts = world.facts_where(kind="person", band="head", asked=False, relation="birthplace")
+    unknown = world.unknown("person", "exam")
+    asked: list[list[Message]] = [
+        [{"role": "user", "content": text}]
+        for text in (
+            "Hello! Who are you?",
+            facts[0].relation.questions[0].replace("{name}", facts[0].entity.name),
+            "What is 417 * 38?",
+            facts[0].relation.questions[0].replace("{name}", unknown[0]),
+            "Tell me a short story about a cat.",
+        )
+    ]
+    replies = Engine.load(folder).chat(asked, Sampling(max_tokens=120))
+    return [[*question, *reply] for question, reply in zip(asked, replies, strict=True)]
+
+
+def _summary(result: TrainResult) -> StageSummary:
+    """A training result as the report shows it."""
+    return StageSummary(
+        wall_s=round(result.seconds, 1),
+        tokens=result.tokens,
+        tokens_per_s=round(result.tokens_per_s, 1),
+        parameters=result.parameters,
+        bits_per_byte=result.metrics.get("bits_per_byte"),
+        floor_bits_per_byte=result.metrics.get("floor_bits_per_byte"),
+        by_genre=by_genre(result.metrics),
+    )

@@ -1,0 +1,185 @@
+"""Post-training as a person meets it: a full speedrun, and each command by itself, one of them killed and resumed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from orrery.training.events import read_events
+
+ORRERY = [sys.executable, "-c", "from orrery.cli import main; main()"]
+# Nothing but sums and stories to talk about, so that even this model says a number now and then.
+RECIPE = """
+command = "speedrun"
+minutes = 2
+full = true
+width = 32
+layers = 2
+vocab_size = 600
+pretrain_steps = 60
+sft_steps = 40
+pretrain.rows = 4
+sft.rows = 4
+conversations = { chain = 1.0, story = 0.2 }
+post.steps = 3
+post.wishes = 24
+post.completions = 3
+post.prompts = 40
+post.problems = 60
+post.compared = 16
+post.reward.train.rows = 4
+post.dpo.train.rows = 4
+post.ppo.prompts = 8
+post.ppo.max_tokens = 32
+post.grpo.prompts = 8
+post.grpo.max_tokens = 32
+"""
+MINE = """
+def vowels(prompt, completion, truth):
+    return sum(letter in "aeiou" for letter in completion) / 20
+"""
+
+
+def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([*ORRERY, *words], cwd=cwd, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done
+
+
+def refused(*words: str, cwd: Path) -> str:
+    done = subprocess.run([*ORRERY, *words], cwd=cwd, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr[-3000:]
+    return done.stderr
+
+
+def numbers(folder: Path) -> list[tuple[int, float, float]]:
+    return [
+        (event["step"], event["values"]["loss"], event["values"].get("reward", 0.0))
+        for event in read_events(folder)
+        if event["kind"] == "metric" and "loss" in event["values"]
+    ]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with a full speedrun of a very small model, problems and a reward function."""
+    cwd = tmp_path_factory.mktemp("full")
+    (cwd / "tiny.toml").write_text(RECIPE)
+    (cwd / "mine.py").write_text(MINE)
+    sums = [{"prompt": f"What is {a} + {b}?", "truth": a + b} for a in range(1, 8) for b in range(1, 8)]
+    (cwd / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in sums))
+    run("speedrun", "--recipe", "tiny.toml", cwd=cwd)
+    yield cwd
+
+
+def test_the_report_shows_all_stages_side_by_side(place: Path) -> None:
+    folder = place / "runs/speedrun"
+    report = json.loads((folder / "report.json").read_text())
+    policies = [name for name in report["stages"] if name not in ("base", "reward")]
+    assert policies[:3] == ["sft", "dpo", "ppo"] and {"base", "reward"} < set(report["stages"])
+    alarms = [event["stage"] for event in read_events(folder) if event["kind"] == "alarm"]
+    assert ("grpo" in policies) != ("grpo" in alarms and not (folder / "grpo").exists())
+    assert [row["stage"] for row in report["compared"]] == policies
+    first = report["compared"][0]
+    assert abs(first["story_kl"]) < 1e-3 and abs(first["sum_kl"]) < 1e-3, "sft is what distance is measured from"
+    for row in report["compared"]:
+        assert sum(row["styles"].values()) == pytest.approx(1) and 0 <= row["sums"] <= 1 and row["gold_sd"] > 0
+    assert {score["stage"] for score in report["exams"]} == {"base", *policies}
+    page = (folder / "report.html").read_text()
+    for shown in ("side by side", "hidden rubric (gold)", "beta log(p / p_ref)", "pairs in the right order"):
+        assert shown in page
+
+
+def test_a_finished_full_run_is_read_back(place: Path) -> None:
+    events = (place / "runs/speedrun/events.jsonl").read_text()
+    run("speedrun", "--resume", cwd=place)
+    assert len((place / "runs/speedrun/events.jsonl").read_text()) - len(events) < 5_000, "nothing is trained again"
+
+
+def test_each_stage_can_be_talked_to(place: Path) -> None:
+    for stage in ("dpo", "ppo"):
+        said = run("chat", "--model", f"runs/speedrun/{stage}", "--prompt", "Hello!", cwd=place).stdout
+        assert said.endswith("\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "words", "says"),
+    [
+        ("reward", ["--data", "runs/speedrun/data/rankings.jsonl"], "held_out/accuracy"),
+        ("dpo", ["--data", "runs/speedrun/data/rankings.jsonl", "--dpo.loss", "ipo"], "held_out/rewards/accuracies"),
+        ("best-of-n", ["--reward", "mine.py:vowels", "--best-of-n.threshold", "0.05"], "held_out/vowels"),
+        ("distill", ["--reward", "mine.py:vowels", "--distill.threshold", "0.05"], "held_out/vowels"),
+    ],
+)
+def test_each_command_trains_and_says_what_it_reached(place: Path, command: str, words: list[str], says: str) -> None:
+    sft = ["--model", "runs/speedrun/sft"]
+    done = run(command, *sft, *words, "--run", f"{command}-1", "--steps", "2", cwd=place)
+    assert says in done.stdout and "Next:  orrery" in done.stdout
+    assert (place / "runs" / f"{command}-1" / command / "config.json").exists()
+
+
+def test_grpo_zero_goes_on_from_a_base_model(place: Path) -> None:
+    words = ["--data", "sums.jsonl", "--reward", "mine.py:vowels", "--grpo.prompts", "4", "--steps", "2"]
+    run("grpo-zero", "--model", "runs/speedrun/base", *words, "--run", "zero", cwd=place)
+    sample = next(event for event in read_events(place / "runs/zero") if event["kind"] == "sample")
+    assert sample["values"]["prompt"].startswith("What is"), "plain text, no conversation"
+
+
+def test_minutes_become_steps_once(place: Path) -> None:
+    words = ["--data", "sums.jsonl", "--reward", "mine.py:vowels", "--grpo.prompts", "4", "--minutes", "0.05"]
+    run("grpo", "--model", "runs/speedrun/sft", *words, "--run", "short", cwd=place)
+    steps = json.loads((place / "runs/short/run.json").read_text())["steps/grpo"]
+    assert steps >= 1 and numbers(place / "runs/short")[-1][0] == steps
+
+
+@pytest.mark.parametrize("command", ["ppo", "grpo"])
+def test_kill_9_and_resume_give_the_very_numbers(place: Path, command: str) -> None:
+    words = [command, "--model", "runs/speedrun/sft", "--steps", "8"]
+    if command == "ppo":
+        words += ["--reward-model", "runs/speedrun/reward", "--ppo.prompts", "8", "--ppo.max-tokens", "24"]
+    else:
+        words += ["--data", "sums.jsonl", "--reward", "mine.py:vowels", "--grpo.prompts", "4", "--grpo.kl", "0.05",
+                  "--grpo.updates", "2", "--grpo.max-tokens", "24"]  # fmt: skip
+    words += [f"--{command}.train.checkpoint-every", "1"]
+    process = subprocess.Popen([*ORRERY, *words, "--run", f"{command}-killed"], cwd=place, stderr=subprocess.DEVNULL)
+    checkpoints, deadline = place / "runs" / f"{command}-killed" / "checkpoints", time.monotonic() + 120
+    while not list(checkpoints.glob(f"{command}/step-*3/config.json")):
+        assert process.poll() is None and time.monotonic() < deadline, "no checkpoint came"
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (place / "runs" / f"{command}-killed" / command).exists(), "it was killed in the middle"
+    assert "already has a stage" in refused(*words, "--run", f"{command}-killed", cwd=place)
+    run(*words, "--run", f"{command}-killed", "--resume", "auto", cwd=place)
+    run(*words, "--run", f"{command}-whole", cwd=place)
+    assert numbers(place / "runs" / f"{command}-killed") == numbers(place / "runs" / f"{command}-whole")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["grpo", "--model", "runs/speedrun/sft", "--grpo.group", "1"], "needs at least one other"),
+        (["grpo", "--model", "nowhere"], "nowhere"),
+        (["grpo", "--model", "runs/speedrun/sft", "--reward", "numerc"], "did you mean 'numeric'?"),
+        (["grpo", "--model", "runs/speedrun/sft", "--data", "mine.py"], "mine.py line 2: not JSON"),
+        (["grpo", "--model", "runs/speedrun/sft", "--grpo.max-tokens", "250"], "exceeds the model's context of 256"),
+        (["ppo", "--model", "runs/speedrun/sft", "--reward-model", "runs/speedrun/base"], "orrery reward"),
+        (["dpo", "--model", "runs/speedrun/sft", "--dpo.beta", "0"], "beta is 0"),
+        (["reward", "--model", "runs/speedrun/sft", "--data", "none.jsonl"], "no such file: none.jsonl"),
+        (["distill", "--model", "runs/speedrun/sft", "--minutes", "-1"], "--minutes is -1"),
+        (
+            ["best-of-n", "--model", "runs/speedrun/sft", "--steps", "5", "--minutes", "1"],
+            "either --minutes or --steps",
+        ),
+    ],
+)
+def test_bad_input_gets_one_clear_line_and_leaves_nothing(place: Path, words: list[str], message: str) -> None:
+    said = refused(*words, "--run", "bad", cwd=place)
+    assert message in said and len(said.strip().splitlines()) == 1
+    assert not (place / "runs/bad").exists()
