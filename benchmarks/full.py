@@ -59,7 +59,9 @@ def run(seed: int, minutes: float) -> dict[str, Any]:
 
 
 def spread(values: Sequence[float], digits: int = 0, scale: float = 100) -> str:
-    """Mean, lowest and highest."""
+    """Mean, lowest and highest; a single value as it is."""
+    if len(values) == 1:
+        return f"{scale * values[0]:.{digits}f}"
     shown = [f"{scale * value:.{digits}f}" for value in (mean(values), min(values), max(values))]
     return f"{shown[0]} ({shown[1]}–{shown[2]})"
 
@@ -99,7 +101,8 @@ def print_exams(reports: Sequence[dict[str, Any]]) -> None:
         cells = [f"{100 * mean(of['sft', exam] for of in scores):.0f}"]
         for stage in stages:
             changes = [100 * sign * (of[stage, exam] - of["sft", exam]) for of in scores]
-            cells.append(f"{mean(changes):+.0f} ({min(changes):+.0f} to {max(changes):+.0f})")
+            wide = f" ({min(changes):+.0f} to {max(changes):+.0f})" if len(changes) > 1 else ""
+            cells.append(f"{mean(changes):+.0f}{wide}")
         print(f"| `{exam}` |", " | ".join(cells), "|")
 
 

@@ -14,7 +14,6 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 from orrery.evals.exams import LOWER_IS_BETTER
 from orrery.evals.report_plots import Event, curves_figure, exam_figure, exam_rows, genre_figure, svg
 from orrery.evals.run import Score
-from orrery.evals.table import ways
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,6 @@ def render_html(report: Report, events: Sequence[Event]) -> str:
             (stage, svg(genre_figure(summary.by_genre))) for stage, summary in report.stages.items() if summary.by_genre
         ],
         exam_plot=svg(exam_figure(report.exams)) if any(score.score is not None for score in report.exams) else "",
-        ways=ways,
         exam_rows=exam_rows(report.exams),
         lower_is_better=LOWER_IS_BETTER,
         exam_stages=list(dict.fromkeys(score.stage for score in report.exams)),

@@ -95,15 +95,3 @@ def compared_table(compared: Sequence[Mapping[str, Any]]) -> Table:
             "/".join(f"{100 * share:.0f}" for share in row["styles"].values()),
         )
     return table
-
-
-def ways(row: Mapping[str, Any]) -> str:
-    """How sums were answered, as text.
-
-    >>> ways({"styles": {"direct": 0.5, "worked": 0.5}, "accuracies": {"direct": 0.1, "worked": 0.9}})
-    '50% (10) / 50% (90)'
-    """
-    return " / ".join(
-        f"{share:.0%}" + (f" ({100 * row['accuracies'][way]:.0f})" if way in row["accuracies"] else "")
-        for way, share in row["styles"].items()
-    )

@@ -113,27 +113,47 @@ class Batch:
         return self.model.unembed(hidden[:, 0])
 
     def prefill(self) -> Tensor:
-        """Feed as many of the waiting rows as one step may take -> logits after the last token of each [n V]."""
-        start, stop, longest = self.ready, self.ready, 0
+        """Feed as many of the waiting rows as one step may take -> logits after the last token of each [n V].
+
+        Neighbours that begin with the same tokens, answers to one prompt, are fed once: F feeds for n rows.
+        """
+        start, longest = self.ready, 0
+        feeds: list[list[int]] = []
+        source: list[int] = []  # for each row, which of the feeds is its own
         for row in self.rows[start:]:
-            longest = max(longest, len(row.feed))
-            if stop > start and longest * (stop + 1 - start) > PREFILL_TOKENS:
-                break
-            stop += 1
-        feeds = [row.feed for row in self.rows[start:stop]]
-        lengths = torch.tensor([len(feed) for feed in feeds], device=self.held.device)  # n
+            before = self.rows[start + len(source) - 1]
+            alike = bool(source) and row.begun == before.begun == 0 and row.feed == feeds[-1]
+            if not alike:
+                longest = max(longest, len(row.feed))
+                if source and longest * (len(feeds) + 1) > PREFILL_TOKENS:
+                    break
+                feeds.append(row.feed)
+            source.append(len(feeds) - 1)
+        stop, device = start + len(source), self.held.device
+        lengths = torch.tensor([len(feed) for feed in feeds], device=device)  # F
         longest = int(lengths.max())
-        ids = torch.tensor([feed + [0] * (longest - len(feed)) for feed in feeds], device=self.held.device)  # n T
-        held = self.held[start:stop]
-        positions = held[:, None] + torch.arange(longest, device=held.device)
+        ids = torch.tensor([feed + [0] * (longest - len(feed)) for feed in feeds], device=device)  # F T
+        which = torch.tensor(source, device=device)  # n
+        first = torch.tensor([start + source.index(feed) for feed in range(len(feeds))], device=device)  # F slots
+        positions = self.held[first][:, None] + torch.arange(longest, device=device)
         # Padding lies behind the row's last token, where nothing looks before it is overwritten. The cache's last slot
         # is never fed (a row stops when it is full), so padding that would lie beyond the end may go there.
-        positions = positions.clamp(max=self.length - 1)  # n T
-        hidden = self.model.hidden(ids, positions=positions, cache=self.view(start, stop))  # n T D
-        held += lengths  # a view: the state itself
+        positions = positions.clamp(max=self.length - 1)  # F T
+        cache = self.view(start, stop)
+        if len(feeds) < len(source):
+            cache = copy.copy(cache)
+            cache.keys, cache.values = self.cache.keys[:, first], self.cache.values[:, first]
+            cache.lengths = self.held[first].clone()
+        hidden = self.model.hidden(ids, positions=positions, cache=cache)  # F T D
+        if len(feeds) < len(source):  # which was a copy: give every row its own
+            used = min(self.length, int(self.held[first].max()) + longest)
+            self.cache.keys[:, start:stop, :, :used] = cache.keys[:, which, :, :used]
+            self.cache.values[:, start:stop, :, :used] = cache.values[:, which, :, :used]
+        self.held[start:stop] += lengths[which]
         for row in self.rows[start:stop]:
             row.feed = []
-        return self.model.unembed(hidden[torch.arange(stop - start, device=held.device), lengths - 1])
+        logits = self.model.unembed(hidden[torch.arange(len(feeds), device=device), lengths - 1])  # F V
+        return logits[which]
 
     def view(self, start: int, stop: int) -> KVCache:
         """The cache of the slots from `start` to `stop`, sharing memory."""

@@ -59,6 +59,7 @@ class DPOConfig:
             rows=32,
             optimizer=OptimizerConfig(kind="adamw", lr=1e-4, weight_decay=0.0),
             schedule=ScheduleConfig(warmup_steps=10, warmdown_share=0.5),
+            evaluate_every=50,
         )
     )
     """``rows`` are pairs a step."""

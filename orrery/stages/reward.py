@@ -52,6 +52,7 @@ class RewardConfig:
             rows=16,
             optimizer=OptimizerConfig(kind="adamw", lr=3e-4, weight_decay=0.0),
             schedule=ScheduleConfig(warmup_steps=10, warmdown_share=0.5),
+            evaluate_every=50,
         )
     )
     """``rows`` are rankings a step."""

@@ -191,3 +191,43 @@ def test_a_batch_leaves_the_model_trainable(model: Transformer) -> None:
 
 def _used(model: Transformer) -> Iterator[torch.nn.Parameter]:
     return (weight for name, weight in model.named_parameters() if "position" not in name)
+
+
+def test_siblings_of_one_prompt_are_fed_once_and_write_what_each_writes_alone(model: Transformer) -> None:
+    different = prompts(5, longest=20)
+    rows = [prompt for prompt in different for _ in range(4)]
+    fed = [[5, 6, 7], [9] * 12]
+
+    def feed(request: int, message: int) -> list[int]:
+        return fed[request % 2] if message == 1 and request % 4 < 2 else []  # siblings part: some are fed, some done
+
+    seen: list[int] = []
+    original = model.hidden
+
+    def count(ids: torch.Tensor, **rest: object) -> torch.Tensor:
+        seen.append(ids.shape[0] if ids.shape[1] > 1 else 0)
+        return original(ids, **rest)  # type: ignore[arg-type]
+
+    model.hidden = count  # type: ignore[method-assign, assignment]
+    sampling = Sampling(temperature=1.0, max_tokens=30, seed=4)
+    together = run(model, rows, sampling, 20, feed=feed)
+    few = run(model, rows, sampling, 7, feed=feed)  # newcomers and those that go on are fed in the same steps
+    del model.hidden
+    assert max(seen) <= 10 and seen[0] == 5, "five prompts, not twenty"
+    for i, prompt in enumerate(rows):
+        alone: list[Written] = []
+        batch = Batch(
+            model, sampling, slots=1, length=CONTEXT, stops=torch.tensor(STOPS), banned=torch.tensor([BANNED])
+        )
+        batch.add(Row(i, list(prompt)))
+        while batch.rows:
+            for row in batch.step():
+                alone.append(batch.written(row))
+                more = feed(i, len(alone))
+                batch.go_on(row, more if len(more) <= batch.room(row) else [])
+        for mine in (together[i], few[i]):
+            assert [message.ids for message in mine] == [message.ids for message in alone], f"request {i}"
+            for one, other in zip(mine, alone, strict=True):
+                torch.testing.assert_close(
+                    torch.tensor(one.logprobs), torch.tensor(other.logprobs), atol=1e-4, rtol=1e-4
+                )

@@ -109,3 +109,18 @@ def test_prompts_are_of_one_kind() -> None:
 def test_only_the_policys_own_distribution_is_trained_on(sampling: Sampling) -> None:
     with pytest.raises(ConfigError, match="temperature 1, no top-k, no top-p"):
         roll_out(Engine(policy(), tokenizer()), ["a>"], 2, sampling)
+
+
+def test_two_processes_write_what_one_writes() -> None:
+    engine = Engine(policy(), tokenizer())
+    sampling = Sampling(1.0, max_tokens=6, seed=5)
+    threads = torch.get_num_threads()
+    try:
+        found = []
+        for number in (1, 2):
+            torch.set_num_threads(number)
+            found.append(roll_out(engine, [p.prompt for p in problems(9)], 4, sampling))
+    finally:
+        torch.set_num_threads(threads)
+    assert found[0].texts == found[1].texts
+    torch.testing.assert_close(found[0].logprobs(), found[1].logprobs(), atol=1e-5, rtol=1e-5)
