@@ -138,7 +138,7 @@ def test_minutes_become_steps_once(place: Path) -> None:
     assert steps >= 1 and numbers(place / "runs/short")[-1][0] == steps
 
 
-@pytest.mark.parametrize("command", ["ppo", "grpo"])
+@pytest.mark.parametrize("command", ["ppo", pytest.param("grpo", marks=pytest.mark.slow)])
 def test_kill_9_and_resume_give_the_very_numbers(place: Path, command: str) -> None:
     words = [command, "--model", "runs/speedrun/sft", "--steps", "8"]
     if command == "ppo":

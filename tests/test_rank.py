@@ -199,7 +199,7 @@ def test_several_answers_are_put_in_order_and_what_is_no_order_is_asked_again(tm
     assert texts(saved) == sorted(shown)
 
 
-@pytest.mark.parametrize("way", ["Ctrl-D", "Ctrl-C", "killed"])
+@pytest.mark.parametrize("way", [pytest.param("Ctrl-D", marks=pytest.mark.slow), "Ctrl-C", "killed"])
 def test_however_it_ends_what_was_answered_is_kept(way: str, tmp_path: Path, model: Path) -> None:
     with ranking(tmp_path, model, "--completions", 4) as person:
         for _ in range(2):
@@ -325,7 +325,7 @@ def test_a_row_that_something_else_wrote_is_named(tmp_path: Path) -> None:
 # Learning from them
 
 
-@pytest.mark.parametrize("stage", ["reward", "dpo"])
+@pytest.mark.parametrize("stage", ["reward", pytest.param("dpo", marks=pytest.mark.slow)])
 def test_a_stage_learns_from_what_few_people_said(stage: str, tmp_path: Path, model: Path) -> None:
     three = [colours("red", "blue"), colours("red", "pink", "black"), colours("white", "blue", asked=ASKED[1])]
     people_rank(tmp_path / "runs", *three)

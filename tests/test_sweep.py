@@ -103,7 +103,7 @@ def test_random_search_runs_every_trial_once_and_ranks_them(place: Path) -> None
     assert list(result.configurations) == by_score, "best first"
     best = result.configurations[0]
     assert best.score == pytest.approx(2 + abs(best.values["pretrain.optimizer.lr"] - 0.01) + 1000.5e-6)
-    assert max(progress.running for progress in told) == 3
+    assert 1 < max(progress.running for progress in told) <= 3  # a trial may end before the third has begun
     assert (told[-1].done, told[-1].left, told[-1].seconds_left) == (10, 0, 0)
     recipe = read_recipe(result.recipe, SpeedrunConfig, "speedrun")
     assert recipe.pretrain.optimizer.lr == best.values["pretrain.optimizer.lr"] and recipe.seed == 0

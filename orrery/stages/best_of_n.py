@@ -147,7 +147,7 @@ class BestOfNStage:
         self, models: Mapping[str, nn.Module], batch: Rows, denominators: Mapping[str, float]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The formula above."""
-        logprobs, _ = token_logprobs(self.policy, batch.ids, batch.trained)
+        logprobs = token_logprobs(self.policy, batch.ids, batch.trained)
         return -logprobs.sum() / denominators["tokens"], {}
 
     def evaluate(self, full: bool) -> dict[str, float]:

@@ -99,7 +99,7 @@ def dpo_losses(logps: Tensor, reference: Tensor, lengths: Tensor, loss: str, bet
 def completion_logprobs(model: Transformer, rows: Rows) -> Tensor:
     """Log-probability of each whole completion: rows [R K T] -> [R K]."""
     ids, trained = rows.ids.flatten(0, 1), rows.trained.flatten(0, 1)
-    return spread(token_logprobs(model, ids, trained)[0], trained).sum(1).view(rows.lengths.shape)
+    return spread(token_logprobs(model, ids, trained), trained).sum(1).view(rows.lengths.shape)
 
 
 class DPOStage:

@@ -256,7 +256,7 @@ class GRPOStage:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The formula above."""
         config, trained = self.config, batch.trained
-        logprobs, _ = token_logprobs(self.policy, batch.ids, trained)  # N
+        logprobs = token_logprobs(self.policy, batch.ids, trained)  # N
         advantages = batch.advantages[:, None].expand_as(batch.old)[trained]
         per_token, flags = clipped(logprobs, batch.old[trained], advantages, config.clip_low, config.clip_high)
         if config.kl:

@@ -246,7 +246,7 @@ class PPOStage:
         """The formulas above."""
         config, trained, tokens = self.config, batch.trained, denominators["tokens"]
         old, advantages = batch.old[trained], batch.advantages[trained]
-        logprobs, _ = token_logprobs(self.policy, batch.ids, trained)
+        logprobs = token_logprobs(self.policy, batch.ids, trained)
         policy, flags = clipped(logprobs, old, advantages, config.clip, config.clip)
         value = value_losses(token_values(self.critic, batch.ids, trained), batch.values[trained],
                              batch.returns[trained], config.value_clip)  # fmt: skip

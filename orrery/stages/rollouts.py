@@ -142,7 +142,7 @@ def logprob_difference(
     chosen = torch.linspace(0, len(rows.ids) - 1, min(most, len(rows.ids))).round().long()
     some = rows.take(chosen)
     with torch.autocast(engine.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-        ours, _ = token_logprobs(engine.model, some.ids.to(engine.device), some.trained.to(engine.device))
+        ours = token_logprobs(engine.model, some.ids.to(engine.device), some.trained.to(engine.device))
     theirs = logprobs[chosen][:, : some.ids.shape[1]][some.trained]
     apart = (ours.cpu() - theirs).abs()
     return {"logprob_difference": apart.max().item(), "logprob_difference/mean": apart.mean().item()}

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
@@ -88,29 +89,24 @@ def padded(rows: Sequence[Sequence[float]], dtype: torch.dtype = torch.long) -> 
     return torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows], dtype=dtype)
 
 
-def token_logprobs(model: Transformer, ids: Tensor, trained: Tensor) -> tuple[Tensor, Tensor]:
-    """What the model thinks of the trained tokens -> (their log-probabilities [N], the entropies there [N]), float32.
+def token_logprobs(model: Transformer, ids: Tensor, trained: Tensor) -> Tensor:
+    """What the model thinks of the trained tokens: log-probabilities [N], float32, in the order of ``ids[trained]``.
 
-    In the order of ``ids[trained]``. Only these tokens' logits are ever computed, a part of them at a time, and with
-    gradients they are computed again in the backward pass, so that N x V numbers are never held.
+    Only these tokens' logits are ever computed, a part of them at a time, and where they are many their gradients
+    compute them again, so that N x V numbers are never held.
     """
     rows, columns = trained.nonzero(as_tuple=True)  # N
     states = model.hidden(ids)[rows, columns - 1]  # N D, each the state before its token
     targets = ids[rows, columns]
     size = max(1, LOGITS // model.config.vocab_size)
 
-    def score(states: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        all_logprobs = model.unembed(states).float().log_softmax(-1)  # n V
-        entropies = -(all_logprobs.exp() * all_logprobs).sum(-1)
-        return all_logprobs.gather(1, targets[:, None])[:, 0], entropies
+    def score(states: Tensor, targets: Tensor) -> Tensor:
+        return -F.cross_entropy(model.unembed(states).float(), targets, reduction="none")
 
-    parts = []
-    for some_states, some_targets in zip(states.split(size), targets.split(size), strict=True):
-        if torch.is_grad_enabled() and len(targets) > size:
-            parts.append(checkpoint(score, some_states, some_targets, use_reentrant=False))
-        else:
-            parts.append(score(some_states, some_targets))
-    return torch.cat([part[0] for part in parts]), torch.cat([part[1] for part in parts])
+    if len(targets) <= size:
+        return score(states, targets)
+    parts = zip(states.split(size), targets.split(size), strict=True)
+    return torch.cat([checkpoint(score, *part, use_reentrant=False) for part in parts])
 
 
 @torch.no_grad()
@@ -119,7 +115,7 @@ def frozen_logprobs(model: Transformer, rows: Rows) -> Tensor:
     found = torch.zeros(rows.trained.shape)
     for chosen in torch.arange(rows.rows).split(64):
         some = rows.take(chosen).to(model.token_embedding.weight.device)
-        logprobs, _ = token_logprobs(model, some.ids, some.trained)
+        logprobs = token_logprobs(model, some.ids, some.trained)
         found[chosen, : some.ids.shape[1]] = spread(logprobs, some.trained).cpu()
     return found
 

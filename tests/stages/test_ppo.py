@@ -69,7 +69,7 @@ def test_rewards_are_the_score_at_the_end_and_the_leash_everywhere() -> None:
     with torch.no_grad():  # the actor has moved away from its reference
         made.policy.final_norm.weight *= 1.2
     (batch,) = made.next_rollout()
-    reference = spread(token_logprobs(made.reference, batch.ids, batch.trained)[0], batch.trained).detach()
+    reference = spread(token_logprobs(made.reference, batch.ids, batch.trained), batch.trained).detach()
     values = spread(token_values(made.critic, batch.ids, batch.trained), batch.trained).detach()
     for row in range(batch.rows):
         places = batch.trained[row].nonzero()[:, 0].tolist()

@@ -48,11 +48,10 @@ def test_logprobs_are_those_of_the_whole_softmax() -> None:
             Engine(policy(), tokenizer()), [p.prompt for p in problems(4)], 3, Sampling(1.0, max_tokens=8, seed=0)
         ).rows(),
     )
-    found, entropies = token_logprobs(model, batch.ids, batch.trained)
+    found = token_logprobs(model, batch.ids, batch.trained)
     everything = model(batch.ids).float().log_softmax(-1)
     rows, columns = batch.trained.nonzero(as_tuple=True)
     torch.testing.assert_close(found, everything[rows, columns - 1, batch.ids[rows, columns]])
-    torch.testing.assert_close(entropies, -(everything.exp() * everything).sum(-1)[rows, columns - 1])
     torch.testing.assert_close(spread(found, batch.trained)[batch.trained], found)
 
 
@@ -64,8 +63,8 @@ def test_in_parts_they_are_the_same_and_so_are_gradients(monkeypatch: pytest.Mon
 
     def run() -> tuple[Tensor, Tensor]:
         model.zero_grad()
-        logprobs, entropies = token_logprobs(model, batch.ids, batch.trained)
-        (logprobs * torch.arange(len(logprobs)) + entropies).sum().backward()
+        logprobs = token_logprobs(model, batch.ids, batch.trained)
+        (logprobs * torch.arange(len(logprobs))).sum().backward()
         return logprobs.detach(), torch.cat([weight.grad.flatten() for weight in model.parameters()])
 
     whole = run()

@@ -85,23 +85,21 @@ def some_tokens() -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("logits", [1 << 22, 5 * CONFIG.vocab_size], ids=["at once", "in parts"])
-def test_token_logprobs_are_selective_log_softmax_and_entropy_from_logits(
+def test_token_logprobs_are_selective_log_softmax(
     trl: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, logits: int
 ) -> None:
     monkeypatch.setattr(rows, "LOGITS", logits)
     model = Transformer(CONFIG)
     ids, trained = some_tokens()
-    weights = torch.randn(2, int(trained.sum()), generator=torch.Generator().manual_seed(2))
+    weights = torch.randn(int(trained.sum()), generator=torch.Generator().manual_seed(2))
 
     all_logits = model(ids)[:, :-1]
     expected = trl.selective_log_softmax(all_logits, ids[:, 1:])[trained[:, 1:]]
-    expected_entropies = trl.entropy_from_logits(all_logits)[trained[:, 1:]]
-    found, entropies = token_logprobs(model, ids, trained)
+    found = token_logprobs(model, ids, trained)
     torch.testing.assert_close(found, expected)
-    torch.testing.assert_close(entropies, expected_entropies)
     for ours, theirs in zip(
-        torch.autograd.grad((weights * torch.stack([found, entropies])).sum(), list(model.parameters())),
-        torch.autograd.grad((weights * torch.stack([expected, expected_entropies])).sum(), list(model.parameters())),
+        torch.autograd.grad((weights * found).sum(), list(model.parameters())),
+        torch.autograd.grad((weights * expected).sum(), list(model.parameters())),
         strict=True,
     ):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
@@ -135,7 +133,7 @@ def completions(model: Transformer) -> tuple[list[Problem], Rollouts]:
         written.append(group)
     all_rows = Rollouts(written).rows()
     with torch.no_grad():
-        logprobs = spread(token_logprobs(model, all_rows.ids, all_rows.trained)[0], all_rows.trained)
+        logprobs = spread(token_logprobs(model, all_rows.ids, all_rows.trained), all_rows.trained)
     each = iter(logprobs.tolist())
     return given, Rollouts([[replace(one, logprobs=next(each)[len(one.prompt_ids) :][: len(one.ids)]) for one in group]
                             for group in written])  # fmt: skip
@@ -205,7 +203,7 @@ def test_with_any_ratio_the_loss_is_trls_in_float64(
     ids = torch.zeros(R, T, dtype=torch.long)
 
     ours = new.clone().requires_grad_()
-    monkeypatch.setattr(grpo, "token_logprobs", lambda model, ids, trained: (ours[trained], None))
+    monkeypatch.setattr(grpo, "token_logprobs", lambda model, ids, trained: ours[trained])
     stage = grpo_stage(load_model(folder), aggregation=aggregation, kl=kl)
     batch = GRPOBatch(ids, trained, trained.sum(1), old, advantages, reference, torch.zeros(len(ids), dtype=torch.bool))
     loss, metrics = stage.loss(stage.models, batch, stage.denominators(batch))

@@ -39,7 +39,6 @@ def load() -> SimpleNamespace:
         classifier=transformers.AutoModelForSequenceClassification.from_pretrained,
         forward_kl=GKDTrainer.generalized_jsd_loss,
         selective_log_softmax=utils.selective_log_softmax,
-        entropy_from_logits=utils.entropy_from_logits,
     )
 
 
