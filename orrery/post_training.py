@@ -88,18 +88,18 @@ class PostTraining:
             self.settings(config.reward), run, parent=sft, rankings=rankings,
             minutes=self.minutes("reward"), resume="auto",
         )  # fmt: skip
-        results = {"reward": _finished(made)}
-        results["dpo"] = _finished(dpo(
+        results = {"reward": finished(made)}
+        results["dpo"] = finished(dpo(
             self.settings(config.dpo), run, parent=sft, rankings=rankings,
             minutes=self.minutes("dpo"), resume="auto",
         ))  # fmt: skip
         asked = wishes(self.world, config.prompts, TRAINED)
-        results["ppo"] = _finished(ppo(
+        results["ppo"] = finished(ppo(
             self.settings(config.ppo), run, parent=sft, reward_model=made.folder, prompts=asked,
             gold=gold_score, conversations=self.conversations, minutes=self.minutes("ppo"), resume="auto",
         ))  # fmt: skip
         try:
-            results["grpo"] = _finished(grpo(
+            results["grpo"] = finished(grpo(
                 self.settings(config.grpo), run, parent=sft, problems=sums(config.problems, self.seed),
                 rewards=rewards_from(["numeric"]), conversations=self.conversations,
                 minutes=self.minutes("grpo"), resume="auto",
@@ -124,14 +124,10 @@ class PostTraining:
         """The assistant's stories, ranked; kept in the run as a file like any other preferences."""
         config, path = self.config, self.run.folder / "data" / "rankings.jsonl"
         if not path.exists():
-            columns = (TextColumn("[bold]writing and ranking stories"), BarColumn(bar_width=24),
-                       TextColumn("{task.completed} wishes"))  # fmt: skip
-            with Progress(*columns, console=self.console, transient=True) as bar:
-                task = bar.add_task("", total=config.wishes)
-                made = world_rankings(
-                    self.sft, self.world, config.wishes, config.completions, config.noise, config.ppo.max_tokens,
-                    self.seed, lambda done, total: bar.update(task, completed=done, total=total),
-                )  # fmt: skip
+            made = ranked_stories(
+                self.sft, self.world, config.wishes, config.completions, config.noise, config.ppo.max_tokens, self.seed,
+                self.console,
+            )  # fmt: skip
             lines = (
                 json.dumps({"prompt": one.prompt, "ranking": one.completions, "gold": one.gold}, ensure_ascii=False)
                 for one in made
@@ -150,8 +146,23 @@ class PostTraining:
         return [Compared(**one) for one in json.loads(path.read_text(encoding="utf-8"))]
 
 
-def _finished(result: TrainResult) -> TrainResult:
-    """Stop where a stage was told to stop through ``control.jsonl``."""
+def ranked_stories(
+    model: Path, world: WorldConfig, count: int, completions: int, noise: float, max_tokens: int, seed: int,
+    console: Console,
+) -> list[Ranking]:  # fmt: skip
+    """As `world_rankings`, with a progress bar."""
+    columns = (TextColumn("[bold]writing and ranking stories"), BarColumn(bar_width=24),
+               TextColumn("{task.completed} wishes"))  # fmt: skip
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=count)
+        return world_rankings(
+            model, world, count, completions, noise, max_tokens, seed,
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )  # fmt: skip
+
+
+def finished(result: TrainResult) -> TrainResult:
+    """The result; a stage that was told to stop through ``control.jsonl`` stops the speedrun (TrainingInterrupted)."""
     if not result.finished:
         raise TrainingInterrupted
     return result

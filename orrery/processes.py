@@ -38,8 +38,10 @@ def share_out(function: Callable[[P], R], parts: Sequence[P]) -> list[R]:
         RunError: a process ended without an answer, for want of memory for instance.
         And what the function raises.
     """
-    others = [_begin(function, part) for part in parts[1:]]
+    others: list[tuple[int, Connection]] = []
     try:
+        for part in parts[1:]:
+            others.append(_begin(function, part))
         with one_thread():
             results = [function(parts[0])]
         for _, pipe in others:

@@ -33,14 +33,13 @@ from orrery.evals.run import Score, not_applicable, run_exams
 from orrery.files import write_atomically
 from orrery.inference.engine import Engine
 from orrery.plan import Plan, fit, plan_table, shape_of
-from orrery.post_training import PostTraining, PostTrainingConfig
+from orrery.post_training import PostTraining, PostTrainingConfig, finished
 from orrery.speedrun_report import Part, make_report, say_what_next
 from orrery.stages.compare import Compared
 from orrery.stages.pretrain import PretrainConfig, pretrain
 from orrery.stages.sft import SFTConfig, sft
 from orrery.tokenizers.chat import Message
 from orrery.training.interrupt import TrainingInterrupted
-from orrery.training.loop import TrainResult
 from orrery.training.optim import OptimizerConfig
 from orrery.training.progress import clock, show_progress
 from orrery.training.runs import RUNS, Run
@@ -273,7 +272,7 @@ class _Speedrun:
             conversations=mixed,
             resume="auto",
         )
-        _finished(result)
+        finished(result)
         return Part(result, self.examine("base", result.folder, chat=False))
 
     def assistant(self, plan: Plan, base: Path, text: Prepared, spoken: list[list[Message]]) -> Part:
@@ -290,7 +289,7 @@ class _Speedrun:
             documents=text.data,
             resume="auto",
         )
-        _finished(result)
+        finished(result)
         return Part(result, self.examine("sft", result.folder, chat=True))
 
     def post_training(self, sft: Path, spoken: list[list[Message]]) -> tuple[dict[str, Part], list[Compared]]:
@@ -353,9 +352,3 @@ class _Speedrun:
     def status(self, stage: str, **values: Any) -> None:
         """Log that a part that is no training has come to something."""
         self.run.events.append("status", stage, 0, {"status": "done", **values})
-
-
-def _finished(result: TrainResult) -> None:
-    """Stop the speedrun where a stage was told to stop through ``control.jsonl``."""
-    if not result.finished:
-        raise TrainingInterrupted

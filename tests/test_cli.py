@@ -119,3 +119,10 @@ def test_every_recipe_is_one_of_its_command_and_says_how_to_use_it(recipe: Path)
     command = next(one for one in COMMANDS if one.words == words)
     parse(command, [*words.split(), "--recipe", recipe.stem])
     assert f"#   orrery {words} --recipe {recipe.stem}" in recipe.read_text()
+
+
+def test_rewards_given_one_by_one_are_all_taken() -> None:
+    command = next(one for one in COMMANDS if one.words == "grpo")
+    words = ["grpo", "--model", "m", "--reward", "numeric", "--reward", "mine.py:brief=0.1"]
+    assert parse(command, words).reward == ("numeric", "mine.py:brief=0.1")
+    assert [reward.name for reward in parse(command, words[:3]).rewards()] == ["numeric"]

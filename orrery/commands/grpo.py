@@ -1,19 +1,16 @@
 """`orrery grpo` and `orrery grpo-zero`: reinforcement learning from rewards that can be checked."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from orrery.commands.problems import problems_for
+from orrery.commands.problems import ProblemCommand
 from orrery.commands.stage import after, run_stage, with_steps
 from orrery.stages.conversations import read_conversations
 from orrery.stages.grpo import GRPOConfig, grpo
-from orrery.stages.rewards import rewards_from
 from orrery.training.loop import TrainResult
-from orrery.training.runs import RUNS
 
 
 @dataclass(frozen=True)
-class GRPOCommand:
+class GRPOCommand(ProblemCommand):
     """Let a model solve problems and learn from what was right: for each it writes a group of answers, and those above
     the group's mean become likelier. Watch reward and length; the loss is near 0 by design.
 
@@ -24,30 +21,14 @@ class GRPOCommand:
     Example: orrery grpo --model runs/speedrun/sft --data sums.jsonl --reward numeric --reward mine.py:brief=0.1
     """
 
-    model: Path
-    """The model folder to start from."""
     run: str = "grpo"
     """Name of the run, a folder in runs/."""
-    data: tuple[str, ...] = ()
-    """JSONL files of problems. Empty: sums of digits from the embedded world."""
-    reward: tuple[str, ...] = ("numeric",)
-    """Reward functions, NAME=WEIGHT or FILE.py:FUNCTION=WEIGHT."""
     tools: bool = False
     """Let the model call the calculator."""
-    minutes: float = 0.0
-    """How long it may take; the steps are fitted to it."""
     replay: tuple[str, ...] = ()
     """JSONL files of conversations that are read again on the way, so that less is forgotten; --grpo.replay is their
     weight."""
-    steps: int = 0
-    """Optimizer steps; 0: what the stage's train.steps says."""
-    resume: str = ""
-    """auto: go on from the run's newest whole checkpoint; or the path of a checkpoint. Empty: start."""
-    world_problems: int = 5_000
-    """How many problems of the world there are, when there is no --data."""
     grpo: GRPOConfig = field(default_factory=GRPOConfig)
-    root: Path = RUNS
-    """The folder that holds the runs."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +45,8 @@ class GRPOZeroCommand(GRPOCommand):
 def run_grpo(config: GRPOCommand) -> TrainResult:
     """Train, and say what came out. Raises what `orrery.stages.grpo.grpo` raises."""
     zero = isinstance(config, GRPOZeroCommand)
-    rewards = rewards_from(config.reward)
-    problems = problems_for(config.data, config.world_problems, config.grpo.seed, plain=zero)
+    rewards = config.rewards()
+    problems = config.problems(config.grpo.seed, plain=zero)
     settings = with_steps(config.grpo, config.steps, config.minutes)
     replayed = read_conversations(config.replay) if config.replay else []
     result = run_stage(

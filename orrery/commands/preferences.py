@@ -4,12 +4,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 
 from orrery.data.world.world import WorldConfig
 from orrery.database import database_exists, open_database
 from orrery.errors import ConfigError, DataError
-from orrery.stages.from_world import world_rankings
+from orrery.post_training import ranked_stories
 from orrery.stages.preferences import Ranking, read_rankings
 from orrery.stages.rankings import rankings_of_people
 from orrery.training.runs import RUNS, Run
@@ -61,13 +60,10 @@ def rankings_for(config: PreferenceCommand, seed: int) -> list[Ranking]:
         found += _of_people(config)
     if found:
         return found
-    columns = (TextColumn("[bold]writing and ranking stories"), BarColumn(), TextColumn("{task.completed} wishes"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=config.wishes)
-        return world_rankings(
-            config.model, config.world, config.wishes, config.completions, config.noise, config.max_tokens, seed,
-            lambda done, total: bar.update(task, completed=done, total=total),
-        )  # fmt: skip
+    return ranked_stories(
+        config.model, config.world, config.wishes, config.completions, config.noise, config.max_tokens, seed,
+        Console(stderr=True),
+    )  # fmt: skip
 
 
 def as_begun(run: Run, stage: str, rankings: list[Ranking]) -> list[Ranking]:

@@ -22,7 +22,7 @@ from orrery.inference.sampling import Sampling
 from orrery.stages.conversations import Conversation
 from orrery.stages.from_world import BY_PEOPLE, wishes
 from orrery.stages.preferences import Ranking, to_rows
-from orrery.stages.problems import Problem, check_lengths, read_prompts
+from orrery.stages.problems import check_lengths, read_prompts
 from orrery.stages.rankings import add_ranking, rankings_of_people
 from orrery.tokenizers.messages import Message, validate_messages
 from orrery.training.runs import RUNS
@@ -78,7 +78,7 @@ def run_rank(config: RankCommand) -> None:
     else:
         prompts += wishes(WorldConfig(), WISHES, BY_PEOPLE)
     engine = Engine.load(config.model)
-    check_lengths([Problem(prompt, None) for prompt in prompts], engine.tokenizer, engine.context, sampling.max_tokens)
+    check_lengths(prompts, engine.tokenizer, engine.context, sampling.max_tokens)
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="replace")  # what is typed in another encoding is bad input and no end
     out = Console(highlight=False)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 from orrery.data.documents import Document
 from orrery.errors import ConfigError, DataError
@@ -117,6 +118,26 @@ def decode(raw: bytes, where: str) -> str:
             f"{where}: byte {error.start} (0x{raw[error.start]:02x}) is not UTF-8; convert the file, for instance with "
             f"`iconv -f latin1 -t utf-8`"
         ) from error
+
+
+def json_lines(path: Path) -> Iterator[tuple[Any, str]]:
+    """What each line of a JSONL file holds, and where it stands, as errors name it; empty lines are passed over.
+
+    Raises:
+        DataError: no such file, not UTF-8, or a line that is not JSON.
+    """
+    if not path.is_file():
+        raise DataError(f"no such file: {path}")
+    # Not splitlines(): JSON may hold other line breaks, such as U+2028, within its strings.
+    for number, line in enumerate(decode(path.read_bytes(), str(path)).split("\n"), 1):
+        if line.strip():
+            where = f"{path} line {number}"
+            try:
+                yield json.loads(line), where
+            except json.JSONDecodeError as error:
+                raise DataError(f"{where}: not JSON: {error.msg} at column {error.colno}") from error
+            except (ValueError, RecursionError) as error:  # a number of thousands of digits; brackets without end
+                raise DataError(f"{where}: not JSON that can be read: {error}") from error
 
 
 def _read_jsonl(file: Path) -> Iterator[Document]:

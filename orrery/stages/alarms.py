@@ -31,7 +31,7 @@ class PolicyAlarms:
     ringing: set[str] = field(default_factory=set)
     first_entropy: float = 0.0
 
-    def look(self, rollout: int, metrics: Mapping[str, float], problem: str = "") -> tuple[str, ...]:
+    def look(self, metrics: Mapping[str, float], problem: str = "") -> tuple[str, ...]:
         """The messages that are new with these metrics; ``problem`` is why groups had no reward."""
         if not self.first_entropy and math.isfinite(metrics["entropy"]):
             self.first_entropy = metrics["entropy"]

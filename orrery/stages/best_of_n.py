@@ -91,7 +91,7 @@ class BestOfNStage:
         self.models: Mapping[str, nn.Module] = {"policy": policy}
         self.engine = Engine(policy, tokenizer, ())  # no tools: what is learnt is to solve by oneself
         self.problems, self.held_out, self.rewards = problems, held_out, rewards
-        check_lengths([*problems, *held_out], tokenizer, policy.config.context, config.max_tokens)
+        check_lengths([p.prompt for p in [*problems, *held_out]], tokenizer, policy.config.context, config.max_tokens)
         self.order = RandomOrder(len(problems), config.seed)
         self.alarms = PolicyAlarms(config.train.precision)
         self.rollouts = 0
@@ -131,7 +131,7 @@ class BestOfNStage:
                 "time/sampling": time.perf_counter() - began,
             }
             if good.any():
-                alarms = self.alarms.look(self.rollouts, metrics, problem)
+                alarms = self.alarms.look(metrics, problem)
                 chosen = (torch.arange(len(problems)) * config.n + best.indices)[good]
                 return replace(rollouts.rows().take(chosen), metrics=metrics, alarms=alarms)
         raise NothingToLearn(

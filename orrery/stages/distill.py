@@ -133,7 +133,7 @@ class DistillStage:
         self.engine, self.teaching = Engine(student, tokenizer, ()), Engine(teacher, tokenizer, ())  # no tools
         self.problems, self.held_out, self.rewards = problems, held_out, rewards
         context = min(student.config.context, teacher.config.context)
-        check_lengths([*problems, *held_out], tokenizer, context, config.max_tokens)
+        check_lengths([p.prompt for p in [*problems, *held_out]], tokenizer, context, config.max_tokens)
         self.order = RandomOrder(len(problems), config.seed)
         self.alarms = PolicyAlarms(config.train.precision)
         self.rollouts = 0
@@ -173,7 +173,7 @@ class DistillStage:
                 "time/sampling": time.perf_counter() - began,
             }
             if good.any():
-                alarms = self.alarms.look(self.rollouts, metrics, problem)
+                alarms = self.alarms.look(metrics, problem)
                 return replace(rows.take(good.nonzero()[:, 0]), metrics=metrics, alarms=alarms)
         raise NothingToLearn(
             f"the teacher solved none of {MOST_TRIES * config.problems} problems: it has nothing to teach"

@@ -8,7 +8,7 @@ from orrery.inference.engine import Engine
 from orrery.inference.sampling import Sampling
 from orrery.stages.problems import Problem
 from orrery.stages.rewards import Reward
-from orrery.stages.rollouts import Prompt, roll_out
+from orrery.stages.rollouts import Prompt, roll_out, words_of
 
 SOME = 64  # problems of an evaluation on the way
 
@@ -34,6 +34,6 @@ def held_out_rewards(
 
 def sample_answers(engine: Engine, prompts: Sequence[Prompt], max_tokens: int) -> list[dict[str, Any]]:
     """What the policy answers now, as values of ``sample`` events."""
-    asked = [prompt if isinstance(prompt, str) else str(prompt[-1]["content"]) for prompt in prompts]
+    asked = [words_of(prompt) for prompt in prompts]
     rollouts = roll_out(engine, prompts, 1, Sampling(1.0, max_tokens=max_tokens, seed=-2))
     return [{"prompt": text, "text": texts[0]} for text, texts in zip(asked, rollouts.texts, strict=True)]

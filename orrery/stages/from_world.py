@@ -18,7 +18,7 @@ from orrery.inference.engine import Engine
 from orrery.inference.sampling import Sampling
 from orrery.stages.preferences import Ranking
 from orrery.stages.problems import Problem
-from orrery.stages.rollouts import Prompt, roll_out
+from orrery.stages.rollouts import Prompt, roll_out, words_of
 from orrery.tokenizers.chat import Message
 
 WISHES = 1 << 41  # seeds of wishes, far from those of conversations
@@ -40,7 +40,7 @@ def sums(count: int, seed: int, plain: bool = False, kept: bool = False) -> list
         ConfigError: fewer than two.
     """
     if count < 2:
-        raise ConfigError(f"--world-problems is {count}; ask for at least two")
+        raise ConfigError(f"{count} problems of the world are too few: ask for at least two")
     made = problems(count, seed, kept=kept)
     return [Problem(f"Question: {m[0]['content']}\nAnswer:" if plain else m, truth) for m, truth in made]
 
@@ -94,4 +94,4 @@ def world_rankings(
 
 def gold_score(prompt: Prompt, text: str) -> float:
     """The hidden rubric's score of an answer to a wish."""
-    return gold(prompt if isinstance(prompt, str) else str(prompt[-1]["content"]), text)
+    return gold(words_of(prompt), text)

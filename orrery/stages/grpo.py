@@ -150,7 +150,7 @@ class GRPOStage:
         self.reference = copy_of(policy) if config.kl else None
         self.engine = Engine(policy, tokenizer, (CALCULATOR,) if tools else ())
         self.problems, self.held_out, self.rewards = problems, held_out, rewards
-        check_lengths([*problems, *held_out], tokenizer, policy.config.context, config.max_tokens)
+        check_lengths([p.prompt for p in [*problems, *held_out]], tokenizer, policy.config.context, config.max_tokens)
         self.order = RandomOrder(len(problems), config.seed)
         self.replay = None
         if config.replay and conversations:
@@ -236,7 +236,7 @@ class GRPOStage:
         if self.reference is not None:
             reference = frozen_logprobs(self.reference, rows)
             metrics["kl"] = kl_k3(old, reference)[rows.trained].mean().item()
-        alarms = self.alarms.look(self.rollouts, metrics, problem)
+        alarms = self.alarms.look(metrics, problem)
         batch = GRPOBatch(rows.ids, rows.trained, rows.lengths, old, advantages.flatten(), reference,
                           torch.zeros(rows.rows, dtype=torch.bool), metrics=metrics, alarms=alarms)  # fmt: skip
         return batch.take(kept.flatten().nonzero()[:, 0])

@@ -31,7 +31,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from orrery.errors import CheckpointError, ConfigError, DataError
+from orrery.errors import CheckpointError, ConfigError
 from orrery.inference.engine import Engine
 from orrery.inference.sampling import Sampling
 from orrery.models.explain import flops_per_token
@@ -46,8 +46,9 @@ from orrery.stages.grpo import copy_of
 from orrery.stages.kl import kl_k1
 from orrery.stages.order import RandomOrder
 from orrery.stages.policy_loss import clipped
+from orrery.stages.problems import check_lengths
 from orrery.stages.replay import Replay
-from orrery.stages.rollouts import Prompt, logprob_difference, prompt_ids, roll_out
+from orrery.stages.rollouts import Prompt, logprob_difference, roll_out
 from orrery.stages.rows import Rows, frozen_logprobs, spread, token_logprobs
 from orrery.tokenizers.bpe import BPE
 from orrery.training.loop import TrainResult, train
@@ -150,11 +151,7 @@ class PPOStage:
         self.models: Mapping[str, nn.Module] = {"policy": policy, "critic": critic}
         self.engine = Engine(policy, tokenizer, ())  # no tools: what is learnt is to answer by oneself
         self.prompts, self.held_out = prompts, held_out
-        for number, prompt in enumerate([*prompts, *held_out], 1):
-            length = len(prompt_ids(prompt, tokenizer))
-            if length + config.max_tokens > policy.config.context:
-                raise DataError(f"prompt {number} has {length} tokens; with {config.max_tokens} for the answer it "
-                                f"exceeds the model's context of {policy.config.context}")  # fmt: skip
+        check_lengths([*prompts, *held_out], tokenizer, policy.config.context, config.max_tokens)
         self.order = RandomOrder(len(prompts), config.seed)
         self.replay = None
         if config.replay and conversations:
@@ -219,7 +216,7 @@ class PPOStage:
             self.kl_coefficient *= 1 + 0.1 * max(-0.2, min(0.2, kl / config.kl_target - 1))
         batch = PPOBatch(rows.ids, rows.trained, rows.lengths, old, values, whiten(advantages, rows.trained), returns,
                          torch.zeros(rows.rows, dtype=torch.bool), metrics=metrics)  # fmt: skip
-        return self.minibatches(batch, seed, self.alarms.look(self.rollouts, metrics))
+        return self.minibatches(batch, seed, self.alarms.look(metrics))
 
     def minibatches(self, batch: PPOBatch, seed: int, alarms: Sequence[str]) -> list[PPOBatch]:
         """The rollout in random parts, once an epoch; the first part raises the alarms."""

@@ -8,7 +8,6 @@ messages that it answers with. Rankings may carry ``gold``, a list of true score
 """
 
 import itertools
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 import torch
 
-from orrery.data.sources import decode
+from orrery.data.sources import json_lines
 from orrery.errors import ConfigError, DataError
 from orrery.stages.rows import Rows, padded
 from orrery.tokenizers.bpe import BPE
@@ -48,22 +47,17 @@ def read_rankings(paths: Sequence[str | Path]) -> list[Ranking]:
 
 
 def _lines(path: Path) -> Iterator[tuple[Any, str]]:
+    if path.suffix != ".parquet":
+        yield from json_lines(path)
+        return
     if not path.is_file():
         raise DataError(f"no such file: {path}")
-    if path.suffix == ".parquet":
-        try:
-            import pyarrow.parquet as parquet
-        except ImportError as error:
-            raise ConfigError(f"{path}: parquet needs pyarrow: pip install 'orrery[hub]'") from error
-        for number, row in enumerate(parquet.read_table(path).to_pylist(), 1):
-            yield {name: value for name, value in row.items() if value is not None}, f"{path} row {number}"
-        return
-    for number, line in enumerate(decode(path.read_bytes(), str(path)).split("\n"), 1):  # U+2028 may stand in JSON
-        if line.strip():
-            try:
-                yield json.loads(line), f"{path} line {number}"
-            except json.JSONDecodeError as error:
-                raise DataError(f"{path} line {number}: not JSON: {error.msg} at column {error.colno}") from error
+    try:
+        import pyarrow.parquet as parquet
+    except ImportError as error:
+        raise ConfigError(f"{path}: parquet needs pyarrow: pip install 'orrery[hub]'") from error
+    for number, row in enumerate(parquet.read_table(path).to_pylist(), 1):
+        yield {name: value for name, value in row.items() if value is not None}, f"{path} row {number}"
 
 
 def ranking_from(row: Any, where: str) -> Ranking:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orrery.data.sources import decode
+from orrery.data.sources import json_lines
 from orrery.errors import DataError
-from orrery.stages.rollouts import Prompt, prompt_ids
+from orrery.stages.rollouts import Prompt, prompt_ids, words_of
 from orrery.tokenizers.bpe import BPE
 from orrery.tokenizers.messages import validate_messages
 
@@ -27,9 +27,7 @@ class Problem:
     @property
     def text(self) -> str:
         """What reward functions are given: the plain text, or the last thing the user said."""
-        if isinstance(self.prompt, str):
-            return self.prompt
-        return next(str(m["content"]) for m in reversed(self.prompt) if m["role"] == "user")
+        return words_of(self.prompt)
 
 
 def read_problems(paths: Sequence[str | Path], plain: bool = False) -> list[Problem]:
@@ -54,19 +52,7 @@ def read_prompts(paths: Sequence[str | Path], plain: bool = False) -> list[Promp
 def _rows(paths: Sequence[str | Path], wanted: Sequence[str]) -> Iterator[tuple[dict[str, Any], str]]:
     empty = True
     for path in map(Path, paths):
-        if not path.is_file():
-            raise DataError(f"no such file: {path}")
-        # Not splitlines(): JSON may hold other line breaks, such as U+2028, within its strings.
-        for number, line in enumerate(decode(path.read_bytes(), str(path)).split("\n"), 1):
-            if not line.strip():
-                continue
-            where = f"{path} line {number}"
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise DataError(f"{where}: not JSON: {error.msg} at column {error.colno}") from error
-            except (ValueError, RecursionError) as error:  # a number of thousands of digits; brackets without end
-                raise DataError(f"{where}: not JSON that can be read: {error}") from error
+        for row, where in json_lines(path):
             if not isinstance(row, dict) or any(name not in row for name in wanted):
                 form = ", ".join(f'"{name}": …' for name in wanted)
                 found = f"an object with {', '.join(row) or 'nothing'}" if isinstance(row, dict) else json.dumps(row)
@@ -74,7 +60,7 @@ def _rows(paths: Sequence[str | Path], wanted: Sequence[str]) -> Iterator[tuple[
             empty = False
             yield row, where
     if empty:
-        raise DataError(f"no prompt in {', '.join(map(str, paths))}: give --data a .jsonl file")
+        raise DataError(f"no prompt in {', '.join(map(str, paths))}: a .jsonl file of prompts is wanted")
 
 
 def _prompt(prompt: Any, where: str, plain: bool) -> Prompt:
@@ -87,12 +73,12 @@ def _prompt(prompt: Any, where: str, plain: bool) -> Prompt:
     return prompt if plain and isinstance(prompt, str) else messages
 
 
-def check_lengths(problems: Sequence[Problem], tokenizer: BPE, context: int, max_tokens: int) -> None:
+def check_lengths(prompts: Sequence[Prompt], tokenizer: BPE, context: int, max_tokens: int) -> None:
     """Raise `DataError` for a prompt that leaves no room to answer."""
-    for number, problem in enumerate(problems, 1):
-        length = len(prompt_ids(problem.prompt, tokenizer))
+    for number, prompt in enumerate(prompts, 1):
+        length = len(prompt_ids(prompt, tokenizer))
         if length + max_tokens > context:
             raise DataError(
-                f"problem {number} has {length} tokens ({problem.text[:40]!r}); with {max_tokens} for the answer it "
+                f"prompt {number} has {length} tokens ({words_of(prompt)[:40]!r}); with {max_tokens} for the answer it "
                 f"exceeds the model's context of {context}: shorten it, or lower max_tokens"
             )

@@ -123,6 +123,13 @@ def _write(engine: Engine, first: int, prompts: Sequence[Prompt], sampling: Samp
     return written
 
 
+def words_of(prompt: Prompt) -> str:
+    """What a prompt asks: the plain text, or the last thing the user said."""
+    if isinstance(prompt, str):
+        return prompt
+    return next(str(message["content"]) for message in reversed(prompt) if message["role"] == "user")
+
+
 def prompt_ids(prompt: Prompt, tokenizer: BPE) -> list[int]:
     """The tokens that stand before the completion."""
     if isinstance(prompt, str):

@@ -239,5 +239,5 @@ def test_settings_that_cannot_be_are_refused(changes: dict[str, Any], message: s
 
 
 def test_a_problem_longer_than_the_context_is_refused() -> None:
-    with pytest.raises(DataError, match="problem 1 has 42 tokens"):
+    with pytest.raises(DataError, match="prompt 1 has 42 tokens"):
         stage(given=[Problem("a" * 40 + ">", "a")])

@@ -44,8 +44,8 @@ WRONG = {
 }
 
 
-def look(alarms: PolicyAlarms, *, rollout: int = 1, **metrics: float) -> tuple[str, ...]:
-    return alarms.look(rollout, {**FINE, **metrics}, "'mine' raised KeyError('colour')")
+def look(alarms: PolicyAlarms, **metrics: float) -> tuple[str, ...]:
+    return alarms.look({**FINE, **metrics}, "'mine' raised KeyError('colour')")
 
 
 # When they ring
@@ -99,7 +99,7 @@ def test_none_rings_at_its_limit(name: str, limit: float) -> None:
 
 
 def test_what_a_method_does_not_measure_does_not_ring() -> None:
-    assert PolicyAlarms().look(1, {"entropy": 1.0, "completions/clipped_ratio": 0.0}) == ()
+    assert PolicyAlarms().look({"entropy": 1.0, "completions/clipped_ratio": 0.0}) == ()
 
 
 def test_entropy_is_judged_by_what_it_was_at_first() -> None:

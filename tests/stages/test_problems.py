@@ -108,7 +108,7 @@ def test_files_that_hold_nothing_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no such file: .*nowhere\.jsonl"):
         read_problems([tmp_path / "nowhere.jsonl"])
     (tmp_path / "empty.jsonl").write_text("\n\n")
-    with pytest.raises(DataError, match=r"no prompt in .*empty\.jsonl: give --data"):
+    with pytest.raises(DataError, match=r"no prompt in .*empty\.jsonl: a \.jsonl file"):
         read_problems([tmp_path / "empty.jsonl"])
     (tmp_path / "latin.jsonl").write_bytes('{"prompt": "é", "truth": 1}'.encode("latin-1"))
     with pytest.raises(DataError, match="latin.jsonl: byte 12 .* is not UTF-8"):
@@ -117,13 +117,14 @@ def test_files_that_hold_nothing_are_refused(tmp_path: Path) -> None:
 
 def test_a_prompt_that_leaves_no_room_is_found_by_its_words() -> None:
     given = [Problem("abcd>", 1), Problem(ASKED, 42), Problem("b" * 60, 1)]
-    lengths = [len(prompt_ids(problem.prompt, tokenizer())) for problem in given]
+    prompts = [problem.prompt for problem in given]
+    lengths = [len(prompt_ids(prompt, tokenizer())) for prompt in prompts]
     assert lengths[0] == 6 and lengths[2] == 61
-    check_lengths(given, tokenizer(), 61 + 8, 8)
-    with pytest.raises(DataError, match=r"problem 3 has 61 tokens \('b{40}'\); with 8 .* context of 68: shorten"):
-        check_lengths(given, tokenizer(), 68, 8)
-    with pytest.raises(DataError, match=rf"problem 2 has {lengths[1]} tokens \('What is 12 \+ 30\?'\)"):
-        check_lengths(given[:2], tokenizer(), lengths[1] + 7, 8)
+    check_lengths(prompts, tokenizer(), 61 + 8, 8)
+    with pytest.raises(DataError, match=r"prompt 3 has 61 tokens \('b{40}'\); with 8 .* context of 68: shorten"):
+        check_lengths(prompts, tokenizer(), 68, 8)
+    with pytest.raises(DataError, match=rf"prompt 2 has {lengths[1]} tokens \('What is 12 \+ 30\?'\)"):
+        check_lengths(prompts[:2], tokenizer(), lengths[1] + 7, 8)
 
 
 # GSM8K
