@@ -34,7 +34,7 @@ from orrery.training.loop import TrainResult
 from orrery.training.runs import Run
 
 # Of the minutes that are left when a stage begins, what it may take.
-SHARES = {"reward": 0.15, "dpo": 0.22, "ppo": 0.45, "grpo": 1.0}
+SHARES = {"reward": 0.15, "dpo": 0.2, "ppo": 0.5, "grpo": 1.0}
 LEAST_MINUTES = 0.2
 Settings = TypeVar("Settings", RewardConfig, DPOConfig, PPOConfig, GRPOConfig)
 
@@ -68,7 +68,7 @@ class PostTraining:
 
     Args:
         sft: the assistant's folder.
-        conversations: that it was tuned on; policies read some again, so that they forget less.
+        conversations: like those that it was tuned on; policies read them again, so that they forget less.
         minutes_left: how long the stages may still take, all together; asked when each begins. What it comes to is
             written into the run as steps, so that a resumed run does the same.
     """

@@ -49,6 +49,8 @@ from orrery.training.stage import TrainConfig
 TALK_SAMPLE = 6_000  # conversations that the tokenizer is trained on, besides documents
 HELD_OUT_TALK = 200
 CHAINS = {"chain": 0.25}  # weight of sums of digits among the conversations of a full speedrun
+REWARDED = ("story", "chain")  # kinds of conversations that post-training is there to change
+REPLAYED = 2_000  # conversations of the other kinds, which it reads again
 POST_SHARE = 0.44  # of the minutes that post-training gets, its exams included
 END_SECONDS = 90.0  # of them for exams, comparison and report
 CONVERSATION_TOKENS = 52.0  # mean length; only the plan's number of conversations depends on it
@@ -196,8 +198,7 @@ class _Speedrun:
             assistant = self.assistant(plan, base.result.folder, text, spoken[plan.mixed_conversations :])
             parts, compared = {"base": base, "sft": assistant}, list[Compared]()
             if self.config.full:
-                read = spoken[plan.mixed_conversations + HELD_OUT_TALK :]
-                after, compared = self.post_training(assistant.result.folder, read)
+                after, compared = self.post_training(assistant.result.folder)
                 parts |= after
         finally:
             self.keep_time()  # a resumed run goes on counting from here
@@ -292,7 +293,7 @@ class _Speedrun:
         finished(result)
         return Part(result, self.examine("sft", result.folder, chat=True))
 
-    def post_training(self, sft: Path, spoken: list[list[Message]]) -> tuple[dict[str, Part], list[Compared]]:
+    def post_training(self, sft: Path) -> tuple[dict[str, Part], list[Compared]]:
         """Reward model, DPO, PPO and GRPO, then their exams and all of them side by side."""
         config = self.config
 
@@ -300,7 +301,11 @@ class _Speedrun:
             gone = self.before + time.perf_counter() - self.began
             return config.minutes - (gone + END_SECONDS) / 60
 
-        after = PostTraining(config.post, self.run, self.console, sft, config.world, config.seed, spoken, minutes_left)
+        others = {kind: weight for kind, weight in (self.mix or {}).items() if kind not in REWARDED}
+        with self.console.status("making conversations to be read again …"):
+            replayed = talk(config.world, REPLAYED, others) if others else []
+        after = PostTraining(config.post, self.run, self.console, sft, config.world, config.seed, replayed,
+                             minutes_left)  # fmt: skip
         parts = {name: Part(result) for name, result in after.go().items()}
         policies = [name for name in parts if name != "reward"]
         for name in policies:

@@ -3,13 +3,14 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 import torch
 
 from orrery.errors import DataError, RunError
-from orrery.processes import can_fork, one_thread, share_out
+from orrery.processes import Workers, can_fork, one_thread, share_out
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="forking is for Linux without a GPU")
 
@@ -20,6 +21,14 @@ def two_threads() -> Iterator[None]:
     torch.set_num_threads(2)
     yield
     torch.set_num_threads(before)
+
+
+def no_child() -> bool:
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:  # there is none to wait for
+        return True
+    return False
 
 
 def test_results_come_in_order_from_processes_of_their_own_with_one_thread_each(two_threads: None) -> None:
@@ -53,8 +62,7 @@ def test_an_error_comes_back_and_no_process_stays(where: int) -> None:
 
     with pytest.raises(DataError, match=f"part {where} is bad"):
         share_out(work, [0, 1, 2])
-    with pytest.raises(ChildProcessError):  # there is none to wait for
-        os.waitpid(-1, os.WNOHANG)
+    assert no_child()
 
 
 def test_a_worker_that_is_killed_is_said() -> None:
@@ -63,7 +71,7 @@ def test_a_worker_that_is_killed_is_said() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         return part
 
-    with pytest.raises(RunError, match="has ended"):
+    with pytest.raises(RunError, match="ended"):
         share_out(work, [0, 1])
 
 
@@ -77,3 +85,50 @@ def test_threads_are_put_back(two_threads: None) -> None:
         assert torch.get_num_threads() == 1
         raise ValueError
     assert torch.get_num_threads() == 2
+
+
+# Workers that wait
+
+
+class Thing:
+    """Something that both sides have, and that cannot be sent: it holds a function without a name."""
+
+    def __init__(self) -> None:
+        self.double: Callable[[int], int] = lambda number: 2 * number
+        self.numbers = torch.zeros(3).share_memory_()
+
+    def add(self, part: int) -> tuple[int, float]:
+        return self.double(part), float(self.numbers.sum())
+
+
+def process_of(thing: Thing, part: int) -> int:
+    return os.getpid()
+
+
+def test_what_both_sides_know_is_sent_by_reference_and_shared_memory_is_seen() -> None:
+    thing = Thing()
+    with Workers(3, [thing]) as workers:
+        assert workers.map(thing.add, [1, 2, 3]) == [(2, 0.0), (4, 0.0), (6, 0.0)]
+        thing.numbers += 1
+        assert workers.map(thing.add, [1, 2, 3]) == [(2, 3.0), (4, 3.0), (6, 3.0)]
+    assert no_child()
+
+
+def test_what_is_shared_out_goes_to_those_that_wait_until_they_are_closed() -> None:
+    thing = Thing()
+    work = partial(process_of, thing)
+    with Workers(2, [thing]) as workers:
+        Workers.waiting = workers
+        first, second = share_out(work, [1, 2]), share_out(work, [1, 2])
+        assert first == second and first[0] == os.getpid() != first[1]
+        assert len(set(share_out(work, [1, 2, 3]))) == 3, "more than they are: processes of their own"
+    assert Workers.waiting is None and share_out(work, [1, 2])[1] != first[1] and no_child()
+
+
+def test_after_an_error_none_waits() -> None:
+    workers = Workers.waiting = Workers(2, [])
+    with pytest.raises(RunError, match="helper process failed.*\n.*(?s:.*)not a number"):
+        share_out(float, ["1", "not a number"])
+    assert Workers.waiting is None and no_child()
+    assert share_out(float, ["1", "2"]) == [1.0, 2.0]
+    workers.close()  # once more does no harm

@@ -17,7 +17,7 @@ What is logged besides the loop's own metrics. The loss is near 0 by design (adv
     groups_dropped                 groups with a reward that is no number
     entropy, kl                    estimates from the tokens written; kl against the reference, where beta > 0
     clip_ratio/low_mean, high_mean, region_mean    shares of tokens whose update was clipped
-    replay_loss                    of conversations of tuning that are read again (replay.py)
+    replay_kl                      from the parent, on conversations of tuning that are read again (replay.py)
     completions/…                  mean, min, max length; clipped_ratio: share that ran out of tokens
     logprob_difference, …/mean     engine against trainer in the precision of training, largest and mean
     time/sampling, time/scoring    seconds
@@ -49,7 +49,7 @@ from orrery.stages.problems import Problem, check_lengths
 from orrery.stages.replay import Replay
 from orrery.stages.rewards import Reward, score_groups
 from orrery.stages.rollouts import Rollouts, logprob_difference, roll_out
-from orrery.stages.rows import Rows, frozen_logprobs, token_logprobs
+from orrery.stages.rows import Rows, frozen_logprobs, state_logprobs, token_states
 from orrery.tokenizers.bpe import BPE
 from orrery.tools.calculator import CALCULATOR
 from orrery.training.loop import TrainResult, train
@@ -94,8 +94,8 @@ class GRPOConfig:
     """Weight of the KL to the reference, which is the policy as it began."""
     refresh: int = 0
     """Rollouts after which the reference becomes the policy of then; 0: never."""
-    replay: float = 0.1
-    """gamma: weight of the loss on conversations of tuning that are read again, where there are some."""
+    replay: float = 1.0
+    """gamma: weight of the KL on conversations of tuning that are read again, where there are some."""
     replay_rows: int = 16
     """How many of them come along with each update."""
     mask_truncated: bool = True
@@ -154,7 +154,7 @@ class GRPOStage:
         self.order = RandomOrder(len(problems), config.seed)
         self.replay = None
         if config.replay and conversations:
-            self.replay = Replay(conversations, tokenizer, policy.config.context, config.replay_rows, config.seed)
+            self.replay = Replay(conversations, copy_of(policy), tokenizer, config.replay_rows, config.seed)
         self.alarms = PolicyAlarms(config.train.precision)
         self.rollouts = 0
         self.pending: list[GRPOBatch] = []
@@ -256,20 +256,22 @@ class GRPOStage:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The formula above."""
         config, trained = self.config, batch.trained
-        logprobs = token_logprobs(self.policy, batch.ids, trained)  # N
-        advantages = batch.advantages[:, None].expand_as(batch.old)[trained]
-        per_token, flags = clipped(logprobs, batch.old[trained], advantages, config.clip_low, config.clip_high)
+        states, targets = token_states(self.policy, batch.ids, trained)  # N D, N
+        mine = ~batch.replayed[:, None].expand_as(trained)[trained]  # N, n of which it wrote itself
+        logprobs = state_logprobs(self.policy, states[mine], targets[mine])  # n
+        advantages = batch.advantages[:, None].expand_as(batch.old)[trained][mine]
+        per_token, flags = clipped(logprobs, batch.old[trained][mine], advantages, config.clip_low, config.clip_high)
         if config.kl:
-            per_token = per_token + config.kl * kl_k3(logprobs, batch.reference[trained])
-        replayed = batch.replayed[:, None].expand_as(trained)[trained]  # their advantages are 0
-        weights = token_weights(trained, config.aggregation, denominators) * ~replayed
+            per_token = per_token + config.kl * kl_k3(logprobs, batch.reference[trained][mine])
+        loss = (per_token * token_weights(trained, config.aggregation, denominators)[mine]).sum()
         low, high = (flags[side].sum() / denominators["tokens"] for side in ("low", "high"))
-        clip = {"clip_ratio/low_mean": low, "clip_ratio/high_mean": high, "clip_ratio/region_mean": low + high}
-        loss = (per_token * weights).sum()
-        if self.replay is None:
-            return loss, clip
-        nats = -(logprobs * replayed).sum() / denominators["replay_tokens"]
-        return loss + config.replay * nats, {**clip, "replay_loss": nats.detach()}
+        metrics = {"clip_ratio/low_mean": low, "clip_ratio/high_mean": high, "clip_ratio/region_mean": low + high}
+        if self.replay is not None:
+            again = batch.replayed
+            apart = self.replay.divergence(self.policy, states[~mine], batch.ids[again], trained[again])
+            metrics["replay_kl"] = apart.detach().sum() / denominators["replay_tokens"]
+            loss = loss + config.replay * apart.sum() / denominators["replay_tokens"]
+        return loss, metrics
 
     def evaluate(self, full: bool) -> dict[str, float]:
         """Mean rewards on held-out problems, one completion each, at temperature 1."""

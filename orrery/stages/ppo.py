@@ -38,6 +38,7 @@ from orrery.models.explain import flops_per_token
 from orrery.models.hf import load_model, load_tokenizer, save_model
 from orrery.models.scalar import ScalarModel, load_scalar_model, save_scalar_model
 from orrery.models.transformer import Transformer
+from orrery.processes import rows_each, share_out
 from orrery.stages.advantages import gae, whiten
 from orrery.stages.alarms import PolicyAlarms
 from orrery.stages.conversations import Conversation
@@ -49,7 +50,7 @@ from orrery.stages.policy_loss import clipped
 from orrery.stages.problems import check_lengths
 from orrery.stages.replay import Replay
 from orrery.stages.rollouts import Prompt, logprob_difference, roll_out
-from orrery.stages.rows import Rows, frozen_logprobs, spread, token_logprobs
+from orrery.stages.rows import Rows, frozen_logprobs, joined, spread, state_logprobs, token_states
 from orrery.tokenizers.bpe import BPE
 from orrery.training.loop import TrainResult, train
 from orrery.training.machine import choose_device
@@ -69,7 +70,6 @@ class PPOConfig:
     train: TrainConfig = field(
         default_factory=lambda: TrainConfig(
             steps=200,
-            precision="float32",
             optimizer=OptimizerConfig(kind="adamw", lr=2e-4, weight_decay=0.0, betas=(0.9, 0.99)),
             schedule=ScheduleConfig(warmup_steps=5, warmdown_share=0.2),
             sample_every=40,
@@ -85,7 +85,7 @@ class PPOConfig:
     """Passes over each rollout."""
     max_tokens: int = 128
     """Most tokens of a completion."""
-    kl: float = 0.05
+    kl: float = 0.1
     """beta: what a nat of distance from the reference costs; 0: nothing."""
     kl_target: float = 0.0
     """Where above 0, beta follows so that a completion's KL comes to this (Ziegler et al. 2019, arXiv 1909.08593)."""
@@ -96,8 +96,8 @@ class PPOConfig:
     value_weight: float = 0.5
     missing_eos_penalty: float = 1.0
     """Taken off the score of a completion that ran out of tokens."""
-    replay: float = 0.1
-    """gamma: weight of the loss on conversations of tuning that are read again, where there are some."""
+    replay: float = 1.0
+    """gamma: weight of the KL on conversations of tuning that are read again, where there are some."""
     replay_rows: int = 8
     """How many of them come along with each minibatch."""
     held_out: int = 100
@@ -155,7 +155,7 @@ class PPOStage:
         self.order = RandomOrder(len(prompts), config.seed)
         self.replay = None
         if config.replay and conversations:
-            self.replay = Replay(conversations, tokenizer, policy.config.context, config.replay_rows, config.seed)
+            self.replay = Replay(conversations, self.reference, tokenizer, config.replay_rows, config.seed)
         self.alarms = PolicyAlarms(config.train.precision)
         self.kl_coefficient, self.rollouts = config.kl, 0
         self.pending: list[PPOBatch] = []
@@ -189,10 +189,9 @@ class PPOStage:
         sampled = time.perf_counter()
         rows, old = rollouts.rows(), rollouts.logprobs()
         finished = torch.tensor([group[0].finished for group in rollouts.written])
-        scores = self.score(rows.ids, rows.lengths) - config.missing_eos_penalty * ~finished  # R
-        reference = frozen_logprobs(self.reference, rows)
-        on_device = rows.to(self.engine.device)
-        values = spread(token_values(self.critic, on_device.ids, on_device.trained).cpu(), rows.trained)
+        judged = share_out(self.judge, rows.split(rows_each(rows.rows, self.engine.device)))
+        scores = torch.cat([part[0] for part in judged]) - config.missing_eos_penalty * ~finished  # R
+        reference, values = (joined([part[i] for part in judged]) for i in (1, 2))  # R T
         distance = torch.where(rows.trained, kl_k1(old, reference), 0.0)  # R T
         rewards = -self.kl_coefficient * distance
         rewards[torch.arange(rows.rows), last_trained(rows.trained)] += scores
@@ -218,6 +217,13 @@ class PPOStage:
                          torch.zeros(rows.rows, dtype=torch.bool), metrics=metrics)  # fmt: skip
         return self.minibatches(batch, seed, self.alarms.look(metrics))
 
+    @torch.no_grad()
+    def judge(self, rows: Rows) -> tuple[Tensor, Tensor, Tensor]:
+        """Completions' scores [R], the reference's log-probabilities and the critic's values [R T]."""
+        on_device = rows.to(self.engine.device)
+        values = spread(token_values(self.critic, on_device.ids, on_device.trained), on_device.trained)
+        return self.score(rows.ids, rows.lengths), frozen_logprobs(self.reference, rows), values.cpu()
+
     def minibatches(self, batch: PPOBatch, seed: int, alarms: Sequence[str]) -> list[PPOBatch]:
         """The rollout in random parts, once an epoch; the first part raises the alarms."""
         generator = torch.Generator().manual_seed(seed)
@@ -242,25 +248,32 @@ class PPOStage:
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The formulas above."""
         config, trained, tokens = self.config, batch.trained, denominators["tokens"]
-        old, advantages = batch.old[trained], batch.advantages[trained]
-        logprobs = token_logprobs(self.policy, batch.ids, trained)
-        policy, flags = clipped(logprobs, old, advantages, config.clip, config.clip)
-        value = value_losses(token_values(self.critic, batch.ids, trained), batch.values[trained],
-                             batch.returns[trained], config.value_clip)  # fmt: skip
-        written = ~batch.replayed[:, None].expand_as(trained)[trained]  # advantages of the others are 0
-        policy, value = policy.sum() / tokens, (value * written).sum() / tokens
-        nats = -(logprobs * ~written).sum() / denominators["replay_tokens"]
+        states, targets = token_states(self.policy, batch.ids, trained)  # N D, N
+        rows = ~batch.replayed  # R
+        mine = rows[:, None].expand_as(trained)[trained]  # N, n of which it wrote itself
+        logprobs = state_logprobs(self.policy, states[mine], targets[mine])  # n
+        old, advantages, values, returns = (
+            each[trained][mine] for each in (batch.old, batch.advantages, batch.values, batch.returns)
+        )
+        per_token, flags = clipped(logprobs, old, advantages, config.clip, config.clip)
+        value_errors = value_losses(token_values(self.critic, batch.ids[rows], trained[rows]), values, returns,
+                                    config.value_clip)  # fmt: skip
+        policy, value = per_token.sum() / tokens, value_errors.sum() / tokens
+        loss = policy + config.value_weight * value
         with torch.no_grad():
             metrics = {
                 "loss/policy": policy.detach(),
                 "loss/value": value.detach(),
-                "policy/approxkl": ((logprobs - old).square() * written).sum() / 2 / tokens,
+                "policy/approxkl": (logprobs - old).square().sum() / 2 / tokens,
                 "policy/clipfrac": (flags["low"] | flags["high"]).sum() / tokens,
-                "val/ratio": ((logprobs - old).exp() * written).sum() / tokens,
+                "val/ratio": (logprobs - old).exp().sum() / tokens,
             }
-            if self.replay is not None:
-                metrics["replay_loss"] = nats.detach()
-        return policy + config.value_weight * value + config.replay * nats, metrics
+        if self.replay is not None:
+            again = batch.replayed
+            apart = self.replay.divergence(self.policy, states[~mine], batch.ids[again], trained[again])
+            metrics["replay_kl"] = apart.detach().sum() / denominators["replay_tokens"]
+            loss = loss + config.replay * apart.sum() / denominators["replay_tokens"]
+        return loss, metrics
 
     def evaluate(self, full: bool) -> dict[str, float]:
         """Scores of completions of held-out prompts at temperature 1; of the gold rubric too, where there is one."""

@@ -8,9 +8,9 @@ or every gradient is that of another one. Prompts are conversations (the assista
 answers are not trained on) or plain text for base models (the model goes on).
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from torch import Tensor
 from orrery.errors import ConfigError, DataError
 from orrery.inference.engine import Engine
 from orrery.inference.sampling import Sampling
-from orrery.processes import can_fork, share_out
+from orrery.processes import rows_each, share_out
 from orrery.stages.conversations import Conversation
 from orrery.stages.rows import Rows, padded, token_logprobs
 from orrery.tokenizers.bpe import BPE
@@ -26,7 +26,6 @@ from orrery.tokenizers.chat import render
 from orrery.training.machine import Precision
 
 Prompt = Conversation | str
-ROWS_A_PROCESS = 16  # fewer are not worth a process of their own
 
 
 @dataclass(frozen=True)
@@ -97,17 +96,20 @@ def roll_out(engine: Engine, prompts: Sequence[Prompt], group: int, sampling: Sa
     repeated = [prompt for prompt in prompts for _ in range(group)]
     if len({isinstance(prompt, str) for prompt in prompts}) > 1:
         raise DataError("some prompts are conversations and some plain text: give one kind")
-    processes = 1
-    if engine.device.type == "cpu" and can_fork():
-        processes = max(1, min(torch.get_num_threads(), len(repeated) // ROWS_A_PROCESS))
-    size = math.ceil(len(repeated) / processes)
+    size = rows_each(len(repeated), engine.device)
     parts = [(first, repeated[first : first + size]) for first in range(0, len(repeated), size)]
-    written = [one for part in share_out(lambda part: _write(engine, *part, sampling), parts) for one in part]
+    written = [one for part in share_out(partial(_write, engine, sampling), parts) for one in part]
     return Rollouts([written[i : i + group] for i in range(0, len(written), group)])
 
 
-def _write(engine: Engine, first: int, prompts: Sequence[Prompt], sampling: Sampling) -> list[Written]:
-    """A completion of each prompt; ``first`` is the number of the first one in the rollout."""
+def _write(engine: Engine, sampling: Sampling, part: tuple[int, Sequence[Prompt]]) -> list[Written]:
+    """A completion of each prompt of a part of a rollout, which begins with the number of the first of them."""
+    first, prompts = part
+    with torch.autocast(engine.device.type, enabled=False):  # in the precision of the weights, wherever this is called
+        return _complete(engine, sampling, first, prompts)
+
+
+def _complete(engine: Engine, sampling: Sampling, first: int, prompts: Sequence[Prompt]) -> list[Written]:
     texts = [prompt for prompt in prompts if isinstance(prompt, str)]
     if texts:
         ids = [prompt_ids(text, engine.tokenizer) for text in texts]

@@ -9,7 +9,7 @@ Whatever else a method knows of a token (its old log-probability, its advantage 
     R rows, T tokens of the longest row, N trained tokens of all rows, V vocabulary, D width
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
@@ -90,22 +90,34 @@ def padded(rows: Sequence[Sequence[float]], dtype: torch.dtype = torch.long) -> 
 
 
 def token_logprobs(model: Transformer, ids: Tensor, trained: Tensor) -> Tensor:
-    """What the model thinks of the trained tokens: log-probabilities [N], float32, in the order of ``ids[trained]``.
+    """What the model thinks of the trained tokens: log-probabilities [N], float32, in the order of ``ids[trained]``."""
+    return state_logprobs(model, *token_states(model, ids, trained))
 
-    Only these tokens' logits are ever computed, a part of them at a time, and where they are many their gradients
-    compute them again, so that N x V numbers are never held.
-    """
+
+def token_states(model: Transformer, ids: Tensor, trained: Tensor) -> tuple[Tensor, Tensor]:
+    """The model's state before each trained token [N D], and the token itself [N]."""
     rows, columns = trained.nonzero(as_tuple=True)  # N
-    states = model.hidden(ids)[rows, columns - 1]  # N D, each the state before its token
-    targets = ids[rows, columns]
-    size = max(1, LOGITS // model.config.vocab_size)
+    return model.hidden(ids)[rows, columns - 1], ids[rows, columns]
+
+
+def state_logprobs(model: Transformer, states: Tensor, targets: Tensor) -> Tensor:
+    """Log-probabilities of targets [N] after states [N D] -> [N], float32."""
 
     def score(states: Tensor, targets: Tensor) -> Tensor:
         return -F.cross_entropy(model.unembed(states).float(), targets, reduction="none")
 
-    if len(targets) <= size:
-        return score(states, targets)
-    parts = zip(states.split(size), targets.split(size), strict=True)
+    return in_parts(score, model.config.vocab_size, states, targets)
+
+
+def in_parts(score: Callable[..., Tensor], vocab: int, *tensors: Tensor) -> Tensor:
+    """A function of N tokens' states, in parts of so many that N x V logits are never held.
+
+    Where there is more than one part, their gradients compute it again.
+    """
+    size = max(1, LOGITS // vocab)
+    if len(tensors[0]) <= size:
+        return score(*tensors)
+    parts = zip(*(tensor.split(size) for tensor in tensors), strict=True)
     return torch.cat([checkpoint(score, *part, use_reentrant=False) for part in parts])
 
 
@@ -118,6 +130,12 @@ def frozen_logprobs(model: Transformer, rows: Rows) -> Tensor:
         logprobs = token_logprobs(model, some.ids, some.trained)
         found[chosen, : some.ids.shape[1]] = spread(logprobs, some.trained).cpu()
     return found
+
+
+def joined(parts: Sequence[Tensor]) -> Tensor:
+    """What was computed for parts of the rows, [r t] each, as one tensor, as wide as the widest."""
+    widest = max(part.shape[1] for part in parts)
+    return torch.cat([F.pad(part, (0, widest - part.shape[1])) for part in parts])
 
 
 def spread(values: Tensor, trained: Tensor) -> Tensor:

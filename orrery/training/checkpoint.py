@@ -60,7 +60,12 @@ def find_start(run: Path, stage: str, resume: str | Path | None) -> Start:
         raise CheckpointError(f"{folder} is a checkpoint of stage '{state['stage']}', not of '{stage}'")
     if done.exists() and done.resolve() != folder.resolve():
         raise CheckpointError(f"stage '{stage}' of {run} has ended: choose another --run to go on from {folder}")
-    return Start(folder, finished=state["step"] >= state["config"]["steps"])
+    return Start(folder, finished=is_finished(state))
+
+
+def is_finished(state: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint is of a stage's end."""
+    return bool(state["step"] >= state["config"]["steps"] or state.get("ended"))
 
 
 def checkpoints(run: Path, stage: str) -> list[Path]:

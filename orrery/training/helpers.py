@@ -7,6 +7,7 @@ once a step (data parallelism; Li et al. 2020, arXiv 2006.15704, describe PyTorc
     before training     weights move into memory that processes share; each helper is forked with a copy of the stage
     each step           the parent sends each helper its rows and computes its own; a helper leaves its gradients in
                         shared memory; the parent adds them, always in the same order, and steps the optimizer
+    between steps       whatever a stage shares out, such as sampling, goes to the same helpers (`orrery.processes`)
 
 The sums differ from those of one process by rounding alone, and are the same whenever the number of processes is. A
 helper ends when its parent does, however that ended: its pipe closes. Linux only, where forking is safe; on a GPU the
@@ -15,22 +16,16 @@ work is in few large operations, and there are no helpers.
 
 import math
 import mmap
-import multiprocessing
-import os
-import pickle
-import traceback
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from functools import partial
-from multiprocessing.connection import Connection
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from orrery.errors import RunError
-from orrery.processes import become_worker, can_fork, fork, one_thread
+from orrery.inference.engine import Engine
+from orrery.processes import Workers, can_fork
 from orrery.training.optim import trained_weights
 from orrery.training.stage import Batch, Objective, TrainConfig
 from orrery.training.step import accumulate
@@ -51,12 +46,15 @@ class Helpers:
             accumulate, objective, micro_rows=config.micro_rows, device=device, precision=precision
         )
         self.processes = _processes(config, device)
-        self._helpers: list[_Helper] = []
+        self._workers: Workers | None = None
         if self.processes > 1:
+            has = [*objective.models.values(), *vars(objective).values()]
+            known = [part for part in has if isinstance(part, nn.Module | Engine)]
+            for module in {part for part in known if isinstance(part, nn.Module)}:
+                _share(list(module.parameters()))
             self._weights = trained_weights(objective.models)
-            for weight, shared in zip(self._weights, _shared_like(self._weights), strict=True):
-                weight.data = shared.copy_(weight.data)
-            self._helpers = [self._fork() for _ in range(self.processes - 1)]
+            self._gradients = [_shared_like(self._weights) for _ in range(self.processes - 1)]
+            self._workers = Workers.waiting = Workers(self.processes, [self, objective, *known])
 
     def accumulate(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Add the gradients of ``batch`` to the parameters -> (loss, metrics), both of the whole batch.
@@ -65,65 +63,34 @@ class Helpers:
             RunError: a helper has ended, killed for memory for instance, or failed; the message has its traceback.
         """
         denominators = self._objective.denominators(batch)
-        if self.processes == 1:
+        if self._workers is None:
             return self._accumulate(batch, denominators)
-        mine, *others = batch.split(math.ceil(batch.rows / self.processes))
-        busy = self._helpers[: len(others)]
-        for helper, part in zip(busy, others, strict=True):
-            _send(helper.pipe, (part, denominators))
-        with one_thread():
-            loss, metrics = self._accumulate(mine, denominators)
-        for helper in busy:
-            part_loss, part_metrics = _received(helper.pipe)
+        parts = batch.split(math.ceil(batch.rows / self.processes))
+        (loss, metrics), *others = self._workers.map(
+            self._part, [(number, part, denominators) for number, part in enumerate(parts)]
+        )
+        for (part_loss, part_metrics), gradients in zip(others, self._gradients, strict=False):
             loss = loss + part_loss
             for name, value in part_metrics.items():
                 metrics[name] = metrics[name] + value
-            for weight, gradient in zip(self._weights, helper.gradients, strict=True):
+            for weight, gradient in zip(self._weights, gradients, strict=True):
                 weight.grad = gradient.clone() if weight.grad is None else weight.grad.add_(gradient)
         return loss, metrics
 
     def close(self) -> None:
         """End the helpers."""
-        for helper in self._helpers:
-            helper.pipe.close()
-            os.waitpid(helper.process, 0)
-        self._helpers = []
+        if self._workers is not None:
+            self._workers.close()
 
-    def _fork(self) -> "_Helper":
-        gradients = _shared_like(self._weights)
-        ours, theirs = multiprocessing.Pipe()
-        process = fork()
-        if process == 0:
-            try:
-                self._help(gradients, theirs)
-            finally:
-                os._exit(1)
-        theirs.close()
-        return _Helper(process, ours, gradients)
-
-    def _help(self, gradients: Sequence[Tensor], pipe: Connection) -> None:
-        """What a helper does until its pipe closes."""
-        become_worker(pipe)
-        while True:
-            try:
-                batch, denominators = pickle.loads(pipe.recv_bytes())
-            except (EOFError, ConnectionError):
-                os._exit(0)
-            for weight, gradient in zip(self._weights, gradients, strict=True):
-                weight.grad = gradient.zero_()  # backward adds to it
-            try:
-                loss, metrics = self._accumulate(batch, denominators)
-                answer = ("", loss.item(), {name: float(value) for name, value in metrics.items()})
-            except Exception:  # whatever it is: the parent raises it, with this traceback
-                answer = (traceback.format_exc(), 0.0, {})
-            _send(pipe, answer)
-
-
-@dataclass(frozen=True)
-class _Helper:
-    process: int
-    pipe: Connection
-    gradients: Sequence[Tensor]
+    def _part(self, numbered: tuple[int, Any, Any]) -> tuple[Any, dict[str, Any]]:
+        """Loss and metrics of a part of the batch; helper n leaves its gradients in the n-th shared memory."""
+        number, batch, denominators = numbered
+        if not number:
+            return self._accumulate(batch, denominators)
+        for weight, gradient in zip(self._weights, self._gradients[number - 1], strict=True):
+            weight.grad = gradient.zero_()  # backward adds to it
+        loss, metrics = self._accumulate(batch, denominators)
+        return loss.item(), {name: float(value) for name, value in metrics.items()}
 
 
 def _processes(config: TrainConfig, device: torch.device) -> int:
@@ -133,24 +100,10 @@ def _processes(config: TrainConfig, device: torch.device) -> int:
     return min(torch.get_num_threads(), config.rows)
 
 
-def _send(pipe: Connection, message: object) -> None:
-    """Send, or leave it where the other end is gone: who waits for the answer finds that out."""
-    with suppress(ConnectionError):
-        pipe.send_bytes(pickle.dumps(message))
-
-
-def _received(pipe: Connection) -> tuple[float, dict[str, float]]:
-    """The loss and the metrics that a helper sends."""
-    try:
-        failed, loss, metrics = pickle.loads(pipe.recv_bytes())
-    except (EOFError, ConnectionError) as error:
-        raise RunError(
-            "a helper process of the training ended, perhaps for want of memory: go on with --resume, or without "
-            "helpers (OMP_NUM_THREADS=1)"
-        ) from error
-    if failed:
-        raise RunError(f"a helper process of the training failed:\n{failed}")
-    return loss, metrics
+def _share(weights: Sequence[Tensor]) -> None:
+    """Move weights into memory that forked processes share."""
+    for weight, shared in zip(weights, _shared_like(weights), strict=True):
+        weight.data = shared.copy_(weight.data)
 
 
 def _shared_like(weights: Sequence[Tensor]) -> list[Tensor]:

@@ -28,7 +28,7 @@ from typing import Any
 import torch
 
 from orrery.config import as_mapping
-from orrery.errors import OrreryError
+from orrery.errors import NothingToLearn, OrreryError
 from orrery.training import checkpoint
 from orrery.training.checks import LossWatch, check_batch, check_first_loss, check_gradients, gradient_norms
 from orrery.training.control import ControlReader
@@ -70,12 +70,17 @@ class Counters:
     """Where training stands; the checkpoint keeps it."""
 
     step: int = 0  # steps done
+    ended: bool = False  # before the last step, because nothing was left to learn
     tokens: int = 0
     train_seconds: float = 0.0  # of the steps alone
     seconds: float = 0.0  # of everything, as of the last checkpoint
     lr_factor: float = 1.0  # set through control.jsonl
     metrics: dict[str, float] = field(default_factory=dict)  # of the last full evaluation
     watch: LossWatch = field(default_factory=LossWatch)
+
+    def done(self, config: TrainConfig) -> bool:
+        """Whether no step is left."""
+        return self.ended or self.step >= config.steps
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""
@@ -84,9 +89,8 @@ class Counters:
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Counters":
         """What `state_dict` gave."""
-        plain: dict[str, Any] = {
-            name: state[name] for name in ("step", "tokens", "train_seconds", "seconds", "lr_factor", "metrics")
-        }
+        names = ("step", "ended", "tokens", "train_seconds", "seconds", "lr_factor", "metrics")
+        plain: dict[str, Any] = {name: state[name] for name in names if name in state}
         return cls(**plain, watch=LossWatch(**state["watch"]))
 
 
@@ -103,6 +107,7 @@ def train(stage: Stage, config: TrainConfig, run: Run, *, resume: str | Path | N
         CheckpointError: the checkpoint asked for is not there, damaged, or of something else.
         ConfigError: the checkpoint was made with other settings.
         DataError: a batch without anything to learn.
+        NothingToLearn: the stage never found any; once it has, not to find more is its end, with an alarm.
         TrainingInterrupted: Ctrl-C or SIGTERM; the step was finished and a checkpoint written.
     """
     start = checkpoint.find_start(run.folder, stage.name, resume)
@@ -166,9 +171,9 @@ class _Training:
         """Step until the end, or until someone asks to stop."""
         try:
             with Interrupts() as interrupts:
-                while self.counters.step < self.config.steps:
+                while not self.counters.done(self.config):
                     self.step()
-                    if self.counters.step < self.config.steps:
+                    if not self.counters.done(self.config):
                         stop = self.between_steps()
                         if stop or interrupts.asked:
                             return self.end_early(interrupts.asked)
@@ -193,10 +198,17 @@ class _Training:
         return _result(self.stage, folder, checkpoint.read_state(folder))
 
     def step(self) -> None:
-        """One optimizer step, and its report."""
+        """One optimizer step, and its report; or the end, where nothing is left to learn."""
         config, counters, began = self.config, self.counters, time.perf_counter()
         number = counters.step + 1
-        batch = next(self.batches)
+        try:
+            batch = next(self.batches)
+        except NothingToLearn as error:
+            if counters.step == 0:
+                raise
+            counters.ended = True
+            self.alarm(f"ended after step {counters.step} of {config.steps}: {error}")
+            return
         check_batch(batch, number)
         loss_sum, parts = self.helpers.accumulate(batch)
         layers: dict[str, float] = {}
@@ -331,5 +343,5 @@ def _result(stage: Stage, folder: Path, state: Mapping[str, Any]) -> TrainResult
         tokens_per_s=state["tokens"] / max(state["train_seconds"], 1e-9),
         parameters=_parameters(stage),
         metrics=state["metrics"],
-        finished=state["step"] >= state["config"]["steps"],
+        finished=checkpoint.is_finished(state),
     )

@@ -95,6 +95,22 @@ def test_a_leash_holds(tmp_path: Path) -> None:
     assert distances["held"] < distances["free"] / 2
 
 
+def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
+    """They sample and judge with the weights of now, and not those that they were forked with."""
+    settings, threads = config(8, kl=0.5, prompts=64), torch.get_num_threads()
+    try:
+        for number in (1, 2):
+            torch.set_num_threads(number)
+            with Run.open(str(number), recipe={}, root=tmp_path) as run:
+                train(stage(settings), settings.train, run)
+    finally:
+        torch.set_num_threads(threads)
+    for name in ("loss", "objective/kl", "objective/scores", "val/explained_variance"):
+        one, two = (values_of(tmp_path / str(number), name) for number in (1, 2))
+        assert two == pytest.approx(one, rel=1e-3, abs=1e-4) and len(set(one)) > 1
+    assert max(values_of(tmp_path / "2", "logprob_difference")) < 1e-4
+
+
 def test_the_leash_follows_its_target() -> None:
     made = stage(config(kl=0.1, kl_target=1.0))
     made.next_rollout()

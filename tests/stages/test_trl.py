@@ -203,7 +203,9 @@ def test_with_any_ratio_the_loss_is_trls_in_float64(
     ids = torch.zeros(R, T, dtype=torch.long)
 
     ours = new.clone().requires_grad_()
-    monkeypatch.setattr(grpo, "token_logprobs", lambda model, ids, trained: ours[trained])
+    # The "states" are the log-probabilities themselves.
+    monkeypatch.setattr(grpo, "token_states", lambda model, ids, trained: (ours[trained], ids[trained]))
+    monkeypatch.setattr(grpo, "state_logprobs", lambda model, states, targets: states)
     stage = grpo_stage(load_model(folder), aggregation=aggregation, kl=kl)
     batch = GRPOBatch(ids, trained, trained.sum(1), old, advantages, reference, torch.zeros(len(ids), dtype=torch.bool))
     loss, metrics = stage.loss(stage.models, batch, stage.denominators(batch))

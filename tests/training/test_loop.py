@@ -12,7 +12,7 @@ from torch import nn
 from toy_stage import CONTEXT, VOCAB, ToyStage, counting_documents, toy_config
 
 from orrery.data.packing import IGNORE, PackedBatches, Sequences
-from orrery.errors import CheckpointError, ConfigError, DataError, RunError
+from orrery.errors import CheckpointError, ConfigError, DataError, NothingToLearn, RunError
 from orrery.models.hf import load_model
 from orrery.training import checkpoint, interrupt
 from orrery.training.control import Control, send
@@ -267,6 +267,38 @@ def test_a_batch_with_nothing_to_train_on_is_an_error(tmp_path: Path) -> None:
     stage.data = Sequences(data.tokens, data.starts, data.stops, data.tokens < 0)
     with pytest.raises(DataError, match="none of the batch's .* tokens is trained on"):
         run_toy(tmp_path, config, stage)
+
+
+class Exhausted(ToyStage):
+    """Has nothing more to learn after some batches, as a policy that solves everything."""
+
+    left = 3
+
+    def batches(self, state: Any) -> Any:
+        for batch in super().batches(state):
+            if not self.left:
+                raise NothingToLearn("all is solved")
+            self.left -= 1
+            yield batch
+
+
+def test_when_nothing_is_left_to_learn_the_stage_ends_with_what_was_learnt(tmp_path: Path) -> None:
+    config = toy_config(9)
+    result = run_toy(tmp_path, config, Exhausted(config))
+    assert result.finished and result.steps == 3 and load_model(result.folder)
+    assert alarms(tmp_path / "toy") == ["ended after step 3 of 9: all is solved"]
+    assert statuses(tmp_path / "toy") == ["started", "finished"]
+    again = run_toy(tmp_path, config, resume="auto")
+    assert again == result and statuses(tmp_path / "toy") == ["started", "finished"]
+
+
+def test_a_stage_that_never_finds_anything_to_learn_fails(tmp_path: Path) -> None:
+    config = toy_config(9)
+    stage = Exhausted(config)
+    stage.left = 0
+    with pytest.raises(NothingToLearn, match="all is solved"):
+        run_toy(tmp_path, config, stage)
+    assert not (tmp_path / "toy" / "toy").exists() and statuses(tmp_path / "toy") == ["started", "failed"]
 
 
 def test_control_lines_are_obeyed_between_steps_and_logged(tmp_path: Path) -> None:

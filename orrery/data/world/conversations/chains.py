@@ -24,7 +24,7 @@ ASK = (
     "Count this yourself: {}",
     "{} = ? Do it yourself.",
 )
-_STYLES, _CUMULATIVE = ("direct", "worked", "checked"), (0.4, 0.75, 1.0)
+_STYLES, _CUMULATIVE = ("direct", "worked", "checked"), (0.45, 0.78, 1.0)
 STEPS = (1, 7)  # signs in a sum
 MOST = 9
 DIGITS = [sign * digit for digit in range(1, 10) for sign in (1, -1)]
