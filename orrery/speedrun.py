@@ -48,7 +48,7 @@ from orrery.training.stage import TrainConfig
 
 TALK_SAMPLE = 6_000  # conversations that the tokenizer is trained on, besides documents
 HELD_OUT_TALK = 200
-CHAINS = {"chain": 0.25}  # weight of sums of digits among the conversations of a full speedrun
+CHAINS = {"chain": 0.25, "table": 0.06}  # weights of sums of digits among the conversations of a full speedrun
 REWARDED = ("story", "chain")  # kinds of conversations that post-training is there to change
 REPLAYED = 2_000  # conversations of the other kinds, which it reads again
 POST_SHARE = 0.44  # of the minutes that post-training gets, its exams included

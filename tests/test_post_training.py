@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from orrery.cli import main
 from orrery.training.events import read_events
 
 ORRERY = [sys.executable, "-c", "from orrery.cli import main; main()"]
-# Nothing but sums and stories to talk about, so that even this model says a number now and then.
+# Little but sums and stories to talk about, so that even this model says a number now and then.
 RECIPE = """
 command = "speedrun"
 minutes = 2
@@ -26,7 +27,7 @@ pretrain_steps = 60
 sft_steps = 40
 pretrain.rows = 4
 sft.rows = 4
-conversations = { chain = 1.0, story = 0.2 }
+conversations = { chain = 1.0, story = 0.2, smalltalk = 0.1 }
 post.steps = 3
 post.wishes = 24
 post.completions = 3
@@ -179,7 +180,12 @@ def test_kill_9_and_resume_give_the_very_numbers(place: Path, command: str) -> N
         ),
     ],
 )
-def test_bad_input_gets_one_clear_line_and_leaves_nothing(place: Path, words: list[str], message: str) -> None:
-    said = refused(*words, "--run", "bad", cwd=place)
-    assert message in said and len(said.strip().splitlines()) == 1
+def test_bad_input_gets_one_clear_line_and_leaves_nothing(
+    place: Path, words: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(place)
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--run", "bad"])
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and message in said and len(said.strip().splitlines()) == 1
     assert not (place / "runs/bad").exists()

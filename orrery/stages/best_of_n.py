@@ -31,7 +31,7 @@ from orrery.models.transformer import Transformer
 from orrery.stages.alarms import PolicyAlarms
 from orrery.stages.evaluate import held_out_rewards, sample_answers
 from orrery.stages.grpo import MOST_TRIES
-from orrery.stages.order import RandomOrder
+from orrery.stages.order import RandomOrder, hold_out
 from orrery.stages.problems import Problem, check_lengths
 from orrery.stages.rewards import Reward, score_groups
 from orrery.stages.rollouts import roll_out
@@ -189,14 +189,14 @@ def best_of_n(
         DataError: no problem, or one longer than the context.
         And what `orrery.training.loop.train` and `BestOfNStage.next_rollout` raise.
     """
-    held_out = problems[: min(config.held_out, len(problems) // 5)]
+    held_out, kept = hold_out(problems, config.held_out)
     config = replace(config, train=replace(config.train, rows=config.problems))
     card = f"Trained with Orrery on the best of its own solutions (run {run.name}).\n"
     tokenizer = load_tokenizer(parent)
 
     def build() -> BestOfNStage:
         policy = load_model(parent)
-        return BestOfNStage(config, policy, tokenizer, problems[len(held_out) :], held_out, rewards, card)
+        return BestOfNStage(config, policy, tokenizer, kept, held_out, rewards, card)
 
     steps = fit_steps(config.train, minutes, run, BestOfNStage.name, build)
     return train(build(), steps, run, resume=resume)

@@ -34,7 +34,7 @@ from orrery.models.transformer import Transformer
 from orrery.stages.alarms import PolicyAlarms
 from orrery.stages.evaluate import held_out_rewards, sample_answers
 from orrery.stages.grpo import MOST_TRIES
-from orrery.stages.order import RandomOrder
+from orrery.stages.order import RandomOrder, hold_out
 from orrery.stages.problems import Problem, check_lengths
 from orrery.stages.rewards import Reward, score_groups
 from orrery.stages.rollouts import roll_out
@@ -239,14 +239,14 @@ def distill(
     tokenizer = load_tokenizer(teacher)
     if student is not None and load_tokenizer(student).vocabulary != tokenizer.vocabulary:
         raise CheckpointError(f"{student} has another tokenizer than {teacher}: their distributions cannot be compared")
-    held_out = problems[: min(config.held_out, len(problems) // 5)]
+    held_out, kept = hold_out(problems, config.held_out)
     config = replace(config, train=replace(config.train, rows=config.problems))
     card = f"Distilled with Orrery (run {run.name}) from {teacher}.\n"
 
     def build() -> DistillStage:
         large = load_model(teacher)
         small = load_model(student) if student is not None else half_of(large, config.seed)
-        return DistillStage(config, small, large, tokenizer, problems[len(held_out) :], held_out, rewards, card)
+        return DistillStage(config, small, large, tokenizer, kept, held_out, rewards, card)
 
     config = replace(config, train=fit_steps(config.train, minutes, run, DistillStage.name, build))
     return train(build(), config.train, run, resume=resume)

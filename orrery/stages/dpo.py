@@ -34,7 +34,7 @@ from orrery.inference.sampling import Sampling
 from orrery.models.explain import flops_per_token
 from orrery.models.hf import load_model, load_tokenizer, save_model
 from orrery.models.transformer import Transformer
-from orrery.stages.order import RandomOrder
+from orrery.stages.order import RandomOrder, hold_out
 from orrery.stages.preferences import RankedRows, Ranking, to_rows
 from orrery.stages.rows import Rows, spread, token_logprobs
 from orrery.tokenizers.bpe import BPE
@@ -229,12 +229,12 @@ def dpo(
         DataError: a preference that does not fit the context.
         And what `orrery.training.loop.train` raises.
     """
-    held_out = rankings[: min(config.held_out, len(rankings) // 5)]
+    held_out, kept = hold_out(rankings, config.held_out)
     card = f"Trained with Orrery by DPO (run {run.name}) on {len(rankings):,} preferences.\n"
     tokenizer = load_tokenizer(parent)
 
     def build() -> DPOStage:
-        return DPOStage(config, load_model(parent), tokenizer, rankings[len(held_out) :], held_out, card)
+        return DPOStage(config, load_model(parent), tokenizer, kept, held_out, card)
 
     steps = fit_steps(config.train, minutes, run, DPOStage.name, build)
     return train(build(), steps, run, resume=resume)

@@ -43,7 +43,7 @@ from orrery.stages.alarms import PolicyAlarms
 from orrery.stages.conversations import Conversation
 from orrery.stages.evaluate import held_out_rewards, sample_answers
 from orrery.stages.kl import kl_k3
-from orrery.stages.order import RandomOrder
+from orrery.stages.order import RandomOrder, hold_out
 from orrery.stages.policy_loss import Aggregation, clipped, token_weights
 from orrery.stages.problems import Problem, check_lengths
 from orrery.stages.replay import Replay
@@ -328,7 +328,7 @@ def grpo(
         DataError: no problem, or one longer than the context.
         And what `orrery.training.loop.train` and `GRPOStage.next_rollout` raise.
     """
-    held_out = problems[: min(config.held_out, len(problems) // 5)]
+    held_out, kept = hold_out(problems, config.held_out)
     rows = config.prompts * config.group // config.updates
     config = replace(config, train=replace(config.train, rows=rows))
     card = f"Trained with Orrery by GRPO (run {run.name}) on {len(problems):,} problems.\n"
@@ -336,7 +336,6 @@ def grpo(
 
     def build() -> GRPOStage:
         policy = load_model(parent)
-        kept = problems[len(held_out) :]
         return GRPOStage(name, config, policy, tokenizer, kept, held_out, rewards, tools, card, conversations)
 
     steps = fit_steps(config.train, minutes, run, name, build)

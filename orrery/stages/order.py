@@ -1,10 +1,19 @@
-"""In which order data is given: each epoch a new random permutation, a pure function of the seed and a counter."""
+"""What is trained on, and in which order: each epoch a new random permutation, a pure function of seed and counter."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import torch
 
 from orrery.errors import DataError
+
+T = TypeVar("T")
+
+
+def hold_out(items: Sequence[T], most: int) -> tuple[Sequence[T], Sequence[T]]:
+    """(what is kept for evaluation: the first ``most`` items, at most a fifth of them; the others)."""
+    size = min(most, len(items) // 5)
+    return items[:size], items[size:]
 
 
 class RandomOrder:

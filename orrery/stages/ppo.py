@@ -45,7 +45,7 @@ from orrery.stages.conversations import Conversation
 from orrery.stages.evaluate import sample_answers
 from orrery.stages.grpo import copy_of
 from orrery.stages.kl import kl_k1
-from orrery.stages.order import RandomOrder
+from orrery.stages.order import RandomOrder, hold_out
 from orrery.stages.policy_loss import clipped
 from orrery.stages.problems import check_lengths
 from orrery.stages.replay import Replay
@@ -366,7 +366,7 @@ def ppo(
     tokenizer = load_tokenizer(parent)
     if load_tokenizer(reward_model).vocabulary != tokenizer.vocabulary:
         raise CheckpointError(f"{reward_model} has another tokenizer than {parent}: it cannot read what that writes")
-    held_out = prompts[: min(config.held_out, len(prompts) // 5)]
+    held_out, kept = hold_out(prompts, config.held_out)
     config = replace(config, train=replace(config.train, rows=config.prompts // config.minibatches))
     card = f"Trained with Orrery by PPO (run {run.name}) against {reward_model}.\n"
 
@@ -380,7 +380,6 @@ def ppo(
     def build() -> PPOStage:
         # The critic begins as the reward model: it knows what is liked, and learns to foresee it.
         policy, critic = load_model(parent), load_scalar_model(reward_model)
-        kept = prompts[len(held_out) :]
         return PPOStage(config, policy, critic, score, tokenizer, kept, held_out, gold, card, conversations)
 
     steps = fit_steps(config.train, minutes, run, PPOStage.name, build)

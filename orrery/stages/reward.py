@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from orrery.models.explain import flops_per_token
 from orrery.models.hf import load_model, load_tokenizer
 from orrery.models.scalar import ScalarModel, load_scalar_model, save_scalar_model
-from orrery.stages.order import RandomOrder
+from orrery.stages.order import RandomOrder, hold_out
 from orrery.stages.preferences import RankedRows, Ranking, to_rows
 from orrery.tokenizers.bpe import BPE
 from orrery.training.loop import TrainResult, train
@@ -207,14 +207,14 @@ def reward(
         DataError: a preference that does not fit the context.
         And what `orrery.training.loop.train` raises.
     """
-    held_out = rankings[: min(config.held_out, len(rankings) // 5)]
+    held_out, kept = hold_out(rankings, config.held_out)
     card = f"A reward model trained with Orrery (run {run.name}) on {len(rankings):,} rankings.\n"
     tokenizer = load_tokenizer(parent)
 
     def build() -> RewardStage:
         generator = torch.Generator().manual_seed(config.seed)
         model = ScalarModel.from_parent(load_model(parent), generator)
-        return RewardStage(config, model, tokenizer, rankings[len(held_out) :], held_out, card)
+        return RewardStage(config, model, tokenizer, kept, held_out, card)
 
     steps = fit_steps(config.train, minutes, run, RewardStage.name, build)
     return train(build(), steps, run, resume=resume)

@@ -107,6 +107,18 @@ def test_the_running_total_never_leaves_its_range_and_reaches_its_ends(
     assert set(totals) == set(range(most + 1))
 
 
+def test_the_table_has_all_steps_that_sums_are_made_of(said: list[Conversation]) -> None:
+    practised = Counter[tuple[str, ...]]()
+    for one in conversations(World(WorldConfig()), 500, mix={"table": 1.0}):
+        question, answer = (message["content"] for message in one.messages)
+        assert question in chains.PRACTISE and not EQUATION.sub("", answer).split()
+        for before, sign, digit, after in EQUATION.findall(answer):
+            assert calculate(f"{before} {sign} {digit}") == after and 0 <= int(after) <= chains.MOST
+            practised[before, sign, digit] += 1
+    assert {step[:3] for one in said for step in EQUATION.findall(parts(one)[1])} <= set(practised)
+    assert min(practised.values()) > 10
+
+
 # Problems
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from copying_task import policy, problems, share_copied, tokenizer
+from resuming import assert_resumed_is_whole
 
 from orrery.errors import ConfigError, NothingToLearn
 from orrery.inference.sampling import Sampling
@@ -128,30 +129,7 @@ def test_where_no_completion_is_good_enough_the_run_ends_with_a_reason(tmp_path:
 
 def test_a_resumed_run_is_an_uninterrupted_one_bit_for_bit(tmp_path: Path) -> None:
     settings = config(6)
-    with Run.open("whole", recipe={}, root=tmp_path) as run:
-        train(stage(settings), settings.train, run)
-    halfway, steps = stage(settings), 0
-
-    def stop_after_three(models: Any, batch: Any, totals: Any, loss: Any = halfway.loss) -> Any:
-        nonlocal steps
-        steps += 1
-        if steps == 3:
-            (tmp_path / "parts" / "control.jsonl").write_text('{"command": "stop"}\n')
-        return loss(models, batch, totals)
-
-    halfway.loss = stop_after_three  # type: ignore[method-assign]
-    with Run.open("parts", recipe={}, root=tmp_path) as run:
-        assert not train(halfway, settings.train, run).finished
-    with Run.open("parts", recipe={}, root=tmp_path) as run:
-        train(stage(settings), settings.train, run, resume="auto")
-    whole, parts = (load_model(tmp_path / name / "best-of-n") for name in ("whole", "parts"))
-    for (name, a), b in zip(whole.state_dict().items(), parts.state_dict().values(), strict=True):
-        assert torch.equal(a, b), name
-    logged = [
-        [event["values"]["reward"] for event in read_events(tmp_path / name) if "reward" in event["values"]]
-        for name in ("whole", "parts")
-    ]
-    assert logged[0] == logged[1] and len(logged[0]) == 6
+    assert_resumed_is_whole(tmp_path, lambda: stage(settings), settings.train)
 
 
 def test_from_a_folder_to_a_folder(tmp_path: Path) -> None:

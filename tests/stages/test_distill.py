@@ -11,6 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from copying_task import LENGTH, LETTERS, policy, problems, share_copied, tokenizer
+from resuming import assert_resumed_is_whole
 
 from orrery.errors import CheckpointError, ConfigError, NothingToLearn
 from orrery.inference.sampling import Sampling
@@ -165,26 +166,7 @@ def test_a_student_of_half_the_size_learns(tmp_path: Path, share: float) -> None
 
 def test_a_resumed_run_is_an_uninterrupted_one_bit_for_bit(tmp_path: Path) -> None:
     settings = config(6)
-    with Run.open("whole", recipe={}, root=tmp_path) as run:
-        train(stage(settings), settings.train, run)
-    halfway, steps = stage(settings), 0
-
-    def stop_after_three(models: Any, batch: Any, totals: Any, loss: Any = halfway.loss) -> Any:
-        nonlocal steps
-        steps += 1
-        if steps == 3:
-            (tmp_path / "parts" / "control.jsonl").write_text('{"command": "stop"}\n')
-        return loss(models, batch, totals)
-
-    halfway.loss = stop_after_three  # type: ignore[method-assign]
-    with Run.open("parts", recipe={}, root=tmp_path) as run:
-        assert not train(halfway, settings.train, run).finished
-    with Run.open("parts", recipe={}, root=tmp_path) as run:
-        train(stage(settings), settings.train, run, resume="auto")
-    whole, parts = (load_model(tmp_path / name / "distill") for name in ("whole", "parts"))
-    for (name, a), b in zip(whole.state_dict().items(), parts.state_dict().values(), strict=True):
-        assert torch.equal(a, b), name
-    assert values_of(tmp_path / "whole", "loss") == values_of(tmp_path / "parts", "loss")
+    assert_resumed_is_whole(tmp_path, lambda: stage(settings), settings.train)
 
 
 def test_dropped_solutions_raise_an_alarm_that_says_why(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from copying_task import LETTERS, policy, problems, share_copied, tokenizer
+from resuming import assert_resumed_is_whole
 
 from orrery.errors import ConfigError, DataError, RunError
 from orrery.inference.engine import Engine
@@ -181,30 +182,10 @@ def test_the_kl_to_the_reference_is_in_the_loss() -> None:
 
 
 def test_a_resumed_run_is_an_uninterrupted_one_bit_for_bit(tmp_path: Path) -> None:
+    """It is stopped in the middle of a rollout."""
     settings = config(6, updates=2, kl=0.01, refresh=2)
     settings = replace(settings, train=replace(settings.train, rows=64, checkpoint_every=3, keep_checkpoints=9))
-    with Run.open("whole", recipe={}, root=tmp_path) as run:
-        train(stage(settings), settings.train, run)
-    # The run below is stopped after step 3, in the middle of a rollout, and resumed.
-    halfway = stage(settings)
-    steps = 0
-
-    def stop_after_three(models: Any, batch: Any, totals: Any, loss: Any = halfway.loss) -> Any:
-        nonlocal steps
-        steps += 1
-        if steps == 3:
-            (tmp_path / "parts" / "control.jsonl").write_text('{"command": "stop"}\n')
-        return loss(models, batch, totals)
-
-    halfway.loss = stop_after_three  # type: ignore[method-assign]
-    with Run.open("parts", recipe={}, root=tmp_path) as run:
-        assert not train(halfway, settings.train, run).finished
-    with Run.open("parts", recipe={}, root=tmp_path) as run:
-        train(stage(settings), settings.train, run, resume="auto")
-    whole, parts = (load_model(tmp_path / name / "grpo") for name in ("whole", "parts"))
-    for (name, a), b in zip(whole.state_dict().items(), parts.state_dict().values(), strict=True):
-        assert torch.equal(a, b), name
-    assert rewards_of(tmp_path / "whole") == rewards_of(tmp_path / "parts")
+    assert_resumed_is_whole(tmp_path, lambda: stage(settings), settings.train)
 
 
 def test_from_a_folder_to_a_folder(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from copying_task import policy, problems, tokenizer
+from resuming import assert_resumed_is_whole
 from torch import Tensor
 
 from orrery.errors import CheckpointError, ConfigError, DataError
@@ -144,25 +145,7 @@ def test_k_microbatches_are_one_batch() -> None:
 
 def test_a_resumed_run_is_an_uninterrupted_one_bit_for_bit(tmp_path: Path) -> None:
     settings = config(6, kl=0.1, kl_target=0.5)
-    with Run.open("whole", recipe={}, root=tmp_path) as run:
-        train(stage(settings), settings.train, run)
-    halfway, steps = stage(settings), 0
-
-    def stop_after_three(models: Any, batch: Any, totals: Any, loss: Any = halfway.loss) -> Any:
-        nonlocal steps
-        steps += 1
-        if steps == 3:
-            (tmp_path / "parts" / "control.jsonl").write_text('{"command": "stop"}\n')
-        return loss(models, batch, totals)
-
-    halfway.loss = stop_after_three  # type: ignore[method-assign]
-    with Run.open("parts", recipe={}, root=tmp_path) as run:
-        assert not train(halfway, settings.train, run).finished
-    with Run.open("parts", recipe={}, root=tmp_path) as run:
-        train(stage(settings), settings.train, run, resume="auto")
-    whole, parts = (load_model(tmp_path / name / "ppo") for name in ("whole", "parts"))
-    for (name, a), b in zip(whole.state_dict().items(), parts.state_dict().values(), strict=True):
-        assert torch.equal(a, b), name
+    assert_resumed_is_whole(tmp_path, lambda: stage(settings), settings.train)
 
 
 def test_from_folders_to_a_folder(tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ KINDS: Mapping[str, Callable[[World, Choice], Conversation]] = {
     "system": system.write,
     "several": several.write,
     "chain": chains.write,
+    "table": chains.write_table,
 }
 # Shares of conversations. None is about a name that nobody has (kind "unknown"): notes in the encyclopedia teach the
 # model to admit that, and more of it in conversations makes it decline those whom nobody asks about (docs/log.md).

@@ -24,7 +24,14 @@ ASK = (
     "Count this yourself: {}",
     "{} = ? Do it yourself.",
 )
-_STYLES, _CUMULATIVE = ("direct", "worked", "checked"), (0.45, 0.78, 1.0)
+PRACTISE = (
+    "Practise small sums.",
+    "Write down some small sums.",
+    "Show me sums of digits.",
+    "Do some sums for practice.",
+    "Say some sums that you know.",
+)
+_STYLES, _CUMULATIVE = ("direct", "worked", "checked"), (0.5, 0.8, 1.0)
 STEPS = (1, 7)  # signs in a sum
 MOST = 9
 DIGITS = [sign * digit for digit in range(1, 10) for sign in (1, -1)]
@@ -38,6 +45,15 @@ def write(world: World, choice: Choice) -> Conversation:
     return Conversation(
         exchange(question, answer(terms, style)), "chain", {"expression": expression(terms), "style": style}
     )
+
+
+def write_table(world: World, choice: Choice) -> Conversation:
+    """Single steps in no order: the small table that all sums are made of, which must be known before they can be."""
+    steps = []
+    for _ in range(choice.integer(8, 14)):
+        total = choice.integer(0, MOST)
+        steps.append(_step(total, choice.pick([term for term in DIGITS if 0 <= total + term <= MOST])))
+    return Conversation(exchange(choice.pick(PRACTISE), " ".join(steps)), "table", {})
 
 
 def draw(choice: Choice, steps: int, kept: bool = False) -> list[int]:
@@ -90,6 +106,10 @@ def answer(terms: Sequence[int], style: str) -> str:
 def _steps(terms: Sequence[int]) -> list[str]:
     total, steps = terms[0], []
     for term in terms[1:]:
-        steps.append(f"{total} {'-' if term < 0 else '+'} {abs(term)} = {total + term}.")
+        steps.append(_step(total, term))
         total += term
     return steps
+
+
+def _step(total: int, term: int) -> str:
+    return f"{total} {'-' if term < 0 else '+'} {abs(term)} = {total + term}."
