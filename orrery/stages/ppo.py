@@ -8,8 +8,8 @@ says how far the actor has gone; the critic guesses at every token what is still
     L   = mean of  - min(rho_t A_t, clip(rho_t, 1 - c, 1 + c) A_t)
           + value_weight * 1/2 max((V - R)^2, (clip(V, V_old - v, V_old + v) - R)^2)
 
-(Ouyang et al. 2022, arXiv 2203.02155, equation 2, whose last term is in replay.py; GAE arXiv 1506.02438; the clipped
-objective arXiv 1707.06347.)
+(Ouyang et al. 2022, arXiv 2203.02155, equation 2, instead of whose last term there is replay.py; GAE arXiv 1506.02438;
+the clipped objective arXiv 1707.06347.)
 
 Advantages are whitened over the rollout; each rollout is trained on for several epochs in random minibatches. A
 completion that ran out of tokens loses ``missing_eos_penalty``. ``--ppo.kl 0`` takes the leash off: an experiment.
@@ -19,6 +19,7 @@ What is logged besides the loop's own metrics (names as in TRL)
     objective/kl, objective/entropy, kl_coefficient    a completion's KL to the reference; entropy a token; beta
     policy/approxkl, policy/clipfrac, val/ratio        of the updates: how far they go
     loss/policy, loss/value, val/explained_variance    is the critic any good?
+    replay_kl                                          from the parent, on conversations that are read again
     completions/…, logprob_difference, time/…          as in grpo.py
 """
 
