@@ -57,7 +57,7 @@ class DPOConfig:
         default_factory=lambda: TrainConfig(
             steps=150,
             rows=32,
-            optimizer=OptimizerConfig(kind="adamw", lr=1e-4, weight_decay=0.0),
+            optimizer=OptimizerConfig(kind="adamw", lr=6e-5, weight_decay=0.0),
             schedule=ScheduleConfig(warmup_steps=10, warmdown_share=0.5),
             evaluate_every=50,
         )
