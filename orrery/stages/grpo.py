@@ -267,10 +267,9 @@ class GRPOStage:
         low, high = (flags[side].sum() / denominators["tokens"] for side in ("low", "high"))
         metrics = {"clip_ratio/low_mean": low, "clip_ratio/high_mean": high, "clip_ratio/region_mean": low + high}
         if self.replay is not None:
-            again = batch.replayed
-            apart = self.replay.divergence(self.policy, states[~mine], batch.ids[again], trained[again])
-            metrics["replay_kl"] = apart.detach().sum() / denominators["replay_tokens"]
-            loss = loss + config.replay * apart.sum() / denominators["replay_tokens"]
+            tokens_again = denominators["replay_tokens"]
+            apart = self.replay.divergence(self.policy, states[~mine], batch, batch.replayed, tokens_again)
+            loss, metrics["replay_kl"] = loss + config.replay * apart, apart.detach()
         return loss, metrics
 
     def evaluate(self, full: bool) -> dict[str, float]:

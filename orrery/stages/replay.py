@@ -64,15 +64,16 @@ class Replay:
             joined[name] = torch.cat([value, added])
         return batch.with_tensors(joined)
 
-    def divergence(self, policy: Transformer, states: Tensor, ids: Tensor, trained: Tensor) -> Tensor:
-        """KL(parent, policy) in nats at each token that is read again [n].
+    def divergence(self, policy: Transformer, states: Tensor, batch: Rows, replayed: Tensor, tokens: float) -> Tensor:
+        """The batch's share of the mean KL(parent, policy), in nats, at the tokens that are read again.
 
         Args:
             states: the policy's before these tokens [n D].
-            ids, trained: the rows that they are in [r T].
+            replayed: [R], the rows that they are in.
+            tokens: what the mean is over; more than n where ``batch`` is a part of one.
         """
         if not len(states):
-            return states.sum(1)  # a microbatch without any
+            return states.sum()  # a microbatch without any
 
         def score(ours: Tensor, theirs: Tensor) -> Tensor:
             policys = policy.unembed(ours).float().log_softmax(-1)
@@ -80,8 +81,8 @@ class Replay:
             return F.kl_div(policys, parents, reduction="none", log_target=True).sum(1)
 
         with torch.no_grad():
-            theirs, _ = token_states(self.parent.to(states.device), ids, trained)
-        return in_parts(score, policy.config.vocab_size, states, theirs)
+            theirs, _ = token_states(self.parent.to(states.device), batch.ids[replayed], batch.trained[replayed])
+        return in_parts(score, policy.config.vocab_size, states, theirs).sum() / tokens
 
     def state_dict(self) -> dict[str, int]:
         """The place in the data."""
