@@ -34,6 +34,8 @@ def held_out_rewards(
 
 def sample_answers(engine: Engine, prompts: Sequence[Prompt], max_tokens: int) -> list[dict[str, Any]]:
     """What the policy answers now, as values of ``sample`` events."""
-    asked = [words_of(prompt) for prompt in prompts]
     rollouts = roll_out(engine, prompts, 1, Sampling(1.0, max_tokens=max_tokens, seed=-2))
-    return [{"prompt": text, "text": texts[0]} for text, texts in zip(asked, rollouts.texts, strict=True)]
+    return [
+        {"prompt": words_of(prompt), "text": texts[0], "chat": not isinstance(prompt, str)}
+        for prompt, texts in zip(prompts, rollouts.texts, strict=True)
+    ]

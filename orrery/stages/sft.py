@@ -148,7 +148,7 @@ class SFTStage:
         """Answers to the first questions of some held-out conversations."""
         replies = Engine(self.model, self.tokenizer).chat(self.asked, SAMPLE) if self.asked else []
         return [
-            {"prompt": str(messages[-1]["content"]), "text": _as_text(reply)}
+            {"prompt": str(messages[-1]["content"]), "text": _as_text(reply), "chat": True}
             for messages, reply in zip(self.asked, replies, strict=True)
         ]
 

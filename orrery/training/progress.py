@@ -69,7 +69,9 @@ class _Display:
             self.console.print(f"[yellow]{stage} step {event['step']}: {escape(str(values.get('message', values)))}")
         elif kind == "sample":
             prompt, text = escape(str(values.get("prompt", ""))), escape(str(values.get("text", "")))
-            self.console.print(f"[dim]{stage} step {event['step']} writes:[/] [dim]{prompt}[/]{text}", soft_wrap=True)
+            between = " → " if values.get("chat") else ""  # an answer; otherwise the model goes on with the prompt
+            begin = f"[dim]{stage} step {event['step']} writes:[/] [dim]{prompt}[/]"
+            self.console.print(f"{begin}{between}{text}", soft_wrap=True)
         elif "steps" in values:  # a stage begins
             self.latest, self.steps, self.printed_at = {}, values["steps"], 0.0
             self.console.print(begin_line(event))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 from torch import nn
 from toy_stage import CONTEXT, VOCAB, ToyStage, counting_documents, toy_config
 
@@ -20,6 +21,7 @@ from orrery.training.events import read_events
 from orrery.training.interrupt import TrainingInterrupted
 from orrery.training.loop import TrainResult, train
 from orrery.training.optim import OptimizerConfig, Optimizers
+from orrery.training.progress import show_progress
 from orrery.training.runs import Run
 from orrery.training.stage import TrainConfig
 from orrery.training.step import accumulate, clip, precision_context
@@ -267,6 +269,20 @@ def test_a_batch_with_nothing_to_train_on_is_an_error(tmp_path: Path) -> None:
     stage.data = Sequences(data.tokens, data.starts, data.stops, data.tokens < 0)
     with pytest.raises(DataError, match="none of the batch's .* tokens is trained on"):
         run_toy(tmp_path, config, stage)
+
+
+def test_an_answer_stands_apart_from_its_question_and_a_continuation_does_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Chatting(ToyStage):
+        def samples(self) -> list[dict[str, Any]]:
+            return [{"prompt": "1 + 2?", "text": "3", "chat": True}, {"prompt": "1 2", "text": " 3"}]
+
+    config = toy_config(1)
+    with Run.open("toy", recipe={}, root=tmp_path) as run, show_progress(run.events, Console(width=200)):
+        train(Chatting(config), config, run)
+    said = capsys.readouterr().out
+    assert "writes: 1 + 2? → 3\n" in said and "writes: 1 2 3\n" in said
 
 
 class Exhausted(ToyStage):
