@@ -172,7 +172,11 @@ class DPOStage:
         """What the policy answers now to a few prompts."""
         replies = self.engine.chat(self.asked, Sampling(max_tokens=64))
         return [
-            {"prompt": str(asked[-1]["content"]), "text": " ".join(str(m.get("content") or "") for m in reply)}
+            {
+                "prompt": str(asked[-1]["content"]),
+                "text": " ".join(str(m.get("content") or "") for m in reply),
+                "chat": True,
+            }
             for asked, reply in zip(self.asked, replies, strict=True)
         ]
 
