@@ -14,11 +14,13 @@ class GRPOCommand(ProblemCommand):
     """Let a model solve problems and learn from what was right: for each it writes a group of answers, and those above
     the group's mean become likelier. Watch reward and length; the loss is near 0 by design.
 
-    Problems: {"prompt": …, "truth": …} a line. Rewards: exact, contains, numeric, steps, ended, or your own function
-    (prompt, completion, truth) -> float, each with a weight.
+    Problems: {"prompt": …, "truth": …} a line, or GSM8K's files as they are. Rewards: exact, contains, numeric, marked
+    (numeric, but only after ####), steps, ended, or your own function (prompt, completion, truth) -> float, each with a
+    weight; what has weight 0 is only shown.
 
     Example: orrery grpo --model runs/speedrun/sft --run reason --minutes 5
     Example: orrery grpo --model runs/speedrun/sft --data sums.jsonl --reward numeric --reward mine.py:brief=0.1
+    Example: orrery grpo --model MODEL --data gsm8k.jsonl --tools --reward numeric --reward marked=0
     """
 
     run: str = "grpo"

@@ -72,12 +72,12 @@ def compare(folders: Mapping[str, Path], reward_model: ScalarModel, world: World
                 stage=stage,
                 gold=gold.mean().item(),
                 gold_sd=gold.std().item(),
-                score=_scores(reward_model, rows).mean().item(),
+                score=scores_of(reward_model, rows).mean().item(),
                 story_length=stories.metrics()["completions/mean_length"],
-                story_kl=_kl(reference, stories),
+                story_kl=kl_from(reference, stories),
                 sums=right.mean().item(),
                 sum_length=answers.metrics()["completions/mean_length"],
-                sum_kl=_kl(reference, answers),
+                sum_kl=kl_from(reference, answers),
                 styles={style: chosen.float().mean().item() for style, chosen in of.items()},
                 accuracies={style: right[chosen].mean().item() for style, chosen in of.items() if chosen.any()},
             )
@@ -97,10 +97,12 @@ def style_of(answer: str) -> str:
 
 
 @torch.no_grad()
-def _scores(reward_model: ScalarModel, rows: Rows) -> torch.Tensor:
+def scores_of(reward_model: ScalarModel, rows: Rows) -> torch.Tensor:
+    """What a reward model thinks of completions [R]."""
     return torch.cat([reward_model.score(part.ids, part.lengths) for part in rows.split(64)])
 
 
-def _kl(reference: Transformer, rollouts: Rollouts) -> float:
+def kl_from(reference: Transformer, rollouts: Rollouts) -> float:
+    """Nats a completion from a reference's distribution."""
     rows = rollouts.rows()
     return kl_k1(rollouts.logprobs(), frozen_logprobs(reference, rows)).sum().item() / rows.rows

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from orrery.data.gsm8k import conversation, is_gsm8k
 from orrery.data.packing import Sequences
 from orrery.data.sources import decode
 from orrery.errors import DataError
@@ -19,6 +20,8 @@ Conversation = Sequence[Message]
 
 def read_conversations(paths: Sequence[str | Path]) -> list[list[Message]]:
     """Read conversations from JSONL files, one ``{"messages": […]}`` a line; a folder stands for its .jsonl files.
+
+    Lines in GSM8K's form become conversations with calls of the calculator (`orrery.data.gsm8k`).
 
     Raises:
         DataError: a file is missing, not UTF-8 or not JSON, a conversation is malformed or has no assistant's message
@@ -106,6 +109,8 @@ def _read_conversation(line: bytes, where: str) -> list[Message]:
         row = json.loads(decode(line, where))
     except json.JSONDecodeError as error:
         raise DataError(f"{where}: not JSON: {error.msg} at column {error.colno}") from error
+    if is_gsm8k(row):
+        row = {"messages": conversation(row["question"], row["answer"])}
     if not isinstance(row, dict) or not isinstance(row.get("messages"), list):
         raise DataError(f'{where}: field "messages" is missing or no list; expected {{"messages": [{{"role": …}}, …]}}')
     messages: list[Message] = row["messages"]

@@ -2,6 +2,7 @@
 
 {"prompt": "What is 12 + 30?", "truth": 42}
 {"prompt": [{"role": "user", "content": "What is 12 + 30?"}], "truth": "42"}
+{"question": "…", "answer": "… 12+30 = <<12+30=42>>42 …\\n#### 42"}               as GSM8K has them
 """
 
 import json
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from orrery.data.gsm8k import is_gsm8k, truth_of
 from orrery.data.sources import json_lines
 from orrery.errors import DataError
 from orrery.stages.rollouts import Prompt, prompt_ids, words_of
@@ -53,6 +55,10 @@ def _rows(paths: Sequence[str | Path], wanted: Sequence[str]) -> Iterator[tuple[
     empty = True
     for path in map(Path, paths):
         for row, where in json_lines(path):
+            if is_gsm8k(row):
+                row = {"prompt": row["question"], "truth": truth_of(row["answer"])}
+                if row["truth"] is None:
+                    raise DataError(f"{where}: the answer has no line that begins with #### and says the result")
             if not isinstance(row, dict) or any(name not in row for name in wanted):
                 form = ", ".join(f'"{name}": …' for name in wanted)
                 found = f"an object with {', '.join(row) or 'nothing'}" if isinstance(row, dict) else json.dumps(row)

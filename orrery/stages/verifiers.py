@@ -56,6 +56,12 @@ def numeric(prompt: str, completion: str, truth: Any, tolerance: float = 1e-6) -
     return float(math.isclose(found, true, rel_tol=tolerance, abs_tol=tolerance))
 
 
+def marked(prompt: str, completion: str, truth: Any) -> float:
+    """As ``numeric``, of the number after the last ``####`` alone; 0 where there is none (GSM8K's strict match)."""
+    found = _MARKED.findall(_readable(completion))
+    return numeric(prompt, f"#### {found[-1]}", truth) if found else 0.0
+
+
 def steps(prompt: str, completion: str, truth: Any) -> float:
     """The share of the equations in a completion that hold; 0 where there is none. Worked solutions have several.
 
@@ -74,6 +80,7 @@ VERIFIERS: Mapping[str, RewardFunction] = {
     "exact": exact,
     "contains": contains,
     "numeric": numeric,
+    "marked": marked,
     "steps": steps,
     "ended": ended,
 }

@@ -10,7 +10,7 @@ from copying_task import tokenizer
 from orrery.errors import DataError
 from orrery.stages.problems import Problem, check_lengths, read_problems, read_prompts
 from orrery.stages.rollouts import prompt_ids
-from orrery.stages.verifiers import numeric
+from orrery.stages.verifiers import marked, numeric
 
 ASKED = [{"role": "user", "content": "What is 12 + 30?"}]
 FORM = 'expected {"prompt": …, "truth": …}'
@@ -130,23 +130,25 @@ def test_a_prompt_that_leaves_no_room_is_found_by_its_words() -> None:
 # GSM8K
 
 
-@pytest.mark.real_data
-def test_gsm8k_as_it_comes_is_refused_with_what_is_expected(real_data: Path) -> None:
-    with pytest.raises(DataError) as error:
-        read_problems([real_data / "gsm8k_train.jsonl"])
-    expected = f"gsm8k_train.jsonl line 1: {FORM}, found an object with question, answer"
-    assert str(error.value).endswith(expected)
+def test_gsm8ks_form_is_read_and_what_has_no_answer_is_refused(tmp_path: Path) -> None:
+    row = {"question": "How many?", "answer": "4+3 = <<4+3=7>>7.\n#### 1,007"}
+    (problem,) = read_problems([write(tmp_path / "one.jsonl", row)])
+    assert problem.prompt == [{"role": "user", "content": "How many?"}] and problem.truth == "1,007"
+    (plain,) = read_problems([tmp_path / "one.jsonl"], plain=True)
+    assert plain.prompt == "How many?"
+    file = write(tmp_path / "two.jsonl", row, {"question": "How many?", "answer": "7"})
+    with pytest.raises(DataError, match="two.jsonl line 2: the answer has no line that begins with ####"):
+        read_problems([file])
 
 
 @pytest.mark.real_data
-def test_gsm8k_renamed_is_read_and_its_own_solutions_are_right(tmp_path: Path, real_data: Path) -> None:
-    lines = (real_data / "gsm8k_train.jsonl").read_text(encoding="utf-8").splitlines()
-    rows = [json.loads(line) for line in lines]
-    file = write(tmp_path / "gsm8k.jsonl", *({"prompt": row["question"], "truth": row["answer"]} for row in rows))
-    found = read_problems([file])
+def test_gsm8k_is_read_as_it_comes_and_its_own_solutions_are_right(real_data: Path) -> None:
+    rows = [json.loads(line) for line in (real_data / "gsm8k_train.jsonl").read_text(encoding="utf-8").splitlines()]
+    found = read_problems([real_data / "gsm8k_train.jsonl"])
     assert len(found) == len(rows) > 7000
     for problem, row in zip(found, rows, strict=True):
-        truth = row["answer"].rpartition("#### ")[2]
-        assert numeric(problem.text, row["answer"], truth) == numeric(problem.text, truth, problem.truth) == 1.0
-        assert numeric(problem.text, f"The answer is {truth}.", problem.truth) == 1.0
+        assert problem.text == row["question"] and problem.truth == row["answer"].rpartition("#### ")[2]
+        assert numeric(problem.text, row["answer"], problem.truth) == marked("", row["answer"], problem.truth) == 1.0
+        assert numeric(problem.text, f"The answer is {problem.truth}.", problem.truth) == 1.0
+        assert marked(problem.text, f"The answer is {problem.truth}.", problem.truth) == 0.0
         assert numeric(problem.text, f"{row['answer']}1", problem.truth) == 0.0

@@ -23,6 +23,7 @@ from orrery.stages.verifiers import (
     exact,
     holds,
     last_number,
+    marked,
     numeric,
     steps,
 )
@@ -175,6 +176,20 @@ def test_steps_are_the_share_of_equations_that_hold(text: str, share: float) -> 
 def test_what_stands_on_the_sides_of_equations() -> None:
     text = "First 1 + 2 = 3. Then 3 * (4 - 1) = 9 (or 3 + 6 = 9)."
     assert list(equations(text)) == [("1 + 2", "3"), ("3 * (4 - 1)", "9"), ("3 + 6", "9")]
+
+
+@pytest.mark.parametrize(
+    ("completion", "reward"),
+    [
+        ("So 40 + 2.\n#### 42", 1.0),
+        ("#### 41\n#### $42.00", 1.0),
+        ("It is 42.", 0.0),
+        ("#### 41, or 42", 0.0),
+        ("", 0.0),
+    ],
+)
+def test_marked_looks_at_nothing_but_the_mark(completion: str, reward: float) -> None:
+    assert marked("", completion, 42) == marked("", completion, "42") == reward
 
 
 @pytest.mark.real_data
