@@ -1,5 +1,6 @@
 """Post-training as a person meets it: a full speedrun, and each command by itself, one of them killed and resumed."""
 
+import importlib
 import json
 import os
 import signal
@@ -8,10 +9,16 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 
 from orrery.cli import main
+from orrery.ledger import specialist
+from orrery.ledger.claim import claims
+from orrery.ledger.experiment import experiment
+from orrery.ledger.lab import Lab
 from orrery.training.events import read_events
 
 ORRERY = [sys.executable, "-c", "from orrery.cli import main; main()"]
@@ -189,3 +196,42 @@ def test_bad_input_gets_one_clear_line_and_leaves_nothing(
     said = capsys.readouterr().err
     assert ended.value.code == 2 and message in said and len(said.strip().splitlines()) == 1
     assert not (place / "runs/bad").exists()
+
+
+# The ledger's claims that train or sample much, made small: constants of their modules.
+CLAIMS: dict[str, dict[str, Any]] = {
+    "annealing": {"GOOD_BYTES": 60_000, "OTHER_BYTES": 60_000, "STEPS": 3},
+    "bpe_tradeoff": {"SIZES": (320, 512), "BYTES": 200_000, "STEPS_AT_1024": 3},
+    "data_engine": {"STEPS": 2, "CONVERSATIONS": 200, "ADDED": 50},
+    "distillation": {"STEPS": 2, "QUESTIONS": 10},
+    "dpo_vs_ppo": {"DPO_STEPS": (2, 3), "PPO_STEPS": (2, 3), "PROMPTS": 300},
+    "emergence": {"SIZES": ((32, 1), (32, 2)), "STEPS": 5, "QUESTIONS": 10},
+    "filler_tokens": {"STEPS": 5, "QUESTIONS": 10},
+    "judge_vs_author": {"TRAINED": 20, "KEPT": 10, "STEPS": 2},
+    "over_optimisation": {"RANKINGS": 20, "REWARD_STEPS": 2, "STEPS": 4, "EVERY": 2, "PROMPTS": 300, "WISHES": 2,
+                          "MOST": 4, "SIZES": (1, 2, 4)},
+    "quality_over_quantity": {"BYTES": 60_000, "STEPS": 3},
+    "self_consistency": {"QUESTIONS": 5},
+    "sft_ceiling": {"STEPS": (3, 120), "RL_STEPS": 2, "QUESTIONS": 10},
+    "tokens_to_think": {"QUESTIONS": 5},
+    "zero_shot_cot": {"QUESTIONS": 5},
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(CLAIMS))
+def test_a_claim_that_trains_or_samples(name: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module(f"orrery.ledger.{name}")
+    for constant, value in CLAIMS[name].items():
+        monkeypatch.setattr(module, constant, value)
+    # Quick to learn, so that a sum comes out right now and then and GRPO has something to learn from.
+    trained_on = specialist.trained_on
+
+    def small(lab: Lab, name: str, recipe: Any, write: Any, steps: int, width: int, layers: int) -> Path:
+        return trained_on(lab, name, recipe, write, min(steps, 120), 32, 1)
+
+    monkeypatch.setattr(specialist, "DOCUMENTS", 3_000)
+    monkeypatch.setattr(specialist, "trained_on", small)
+    monkeypatch.setattr(module, "trained_on", small, raising=False)
+    finding = experiment(claims()[name], [0], place / "runs", Console(quiet=True))
+    assert finding.verdict in ("holds", "refuted", "unclear") and finding.measured["0"]

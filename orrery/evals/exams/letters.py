@@ -20,12 +20,7 @@ WORDS = tuple(word for word in word_list("words_spelling.txt") if exam_word(word
 def build(world: World) -> list[Exam]:
     """The two exams, each on the same words and letters in the same order."""
     rng = rng_for("letters", world.config.seed)
-    tasks: list[tuple[str, str]] = []  # a word, and the letter to count or "" for all
-    for word in some(WORDS, MOST, rng):
-        # Half of the words that have a letter twice are asked for one: where every answer is 1, guessing is easy.
-        repeated = sorted({letter for letter in word if word.count(letter) > 1})
-        letter = rng.choice(repeated) if repeated and rng.random() < 0.5 else rng.choice(word)
-        tasks.append((word, letter if repeated or rng.random() < 0.2 else ""))
+    tasks = _tasks(rng, some(WORDS, MOST, rng))
     direct = [_direct(rng, word, letter) for word, letter in tasks]
     spelled = [_spelled(rng, word, letter) for word, letter in tasks]
     return [
@@ -38,6 +33,22 @@ def build(world: World) -> list[Exam]:
             base_tokens=96, by="task",
         ),
     ]  # fmt: skip
+
+
+def spelled_items(rng: random.Random, words: Sequence[str], exam: str) -> list[Item]:
+    """Questions as those of ``letters_spelled`` about other words, for an exam of one's own."""
+    return [replace(_spelled(rng, word, letter), exam=exam) for word, letter in _tasks(rng, words)]
+
+
+def _tasks(rng: random.Random, words: Sequence[str]) -> list[tuple[str, str]]:
+    """Each word with the letter to count, or "" for all."""
+    tasks = []
+    for word in words:
+        # Half of the words that have a letter twice are asked for one: where every answer is 1, guessing is easy.
+        repeated = sorted({letter for letter in word if word.count(letter) > 1})
+        letter = rng.choice(repeated) if repeated and rng.random() < 0.5 else rng.choice(word)
+        tasks.append((word, letter if repeated or rng.random() < 0.2 else ""))
+    return tasks
 
 
 def _direct(rng: random.Random, word: str, letter: str) -> Item:
