@@ -26,7 +26,7 @@ class LedgerCommand:
     """Things that people say about language models, measured. Without a name: all claims and their latest verdicts.
 
     An experiment says its claim and its rule before it runs, and the verdict follows from the rule. Many look into the
-    models of a speedrun with the same seed (`orrery speedrun --full --seed 0`).
+    models of a speedrun with the same seed (`orrery speedrun --full --minutes 25 --seed 0`).
 
     Example: orrery ledger self_consistency --seeds 1
     """
@@ -34,7 +34,7 @@ class LedgerCommand:
     name: tyro.conf.Positional[str] = ""
     """The claim."""
     seeds: int = 1
-    """How many: 0, 1, …; those that were measured before are read back."""
+    """How many seeds, from 0 on; those that were measured before are read back."""
     anew: bool = False
     """Measure again what was measured before. Trainings with the same recipe are still read back."""
     json: bool = False

@@ -1,4 +1,4 @@
-"""What claims about learning from preferences share: how good a policy's stories are, and how far it has gone."""
+"""How good a policy's stories are, and how far it has gone from where it began."""
 
 from dataclasses import dataclass
 from pathlib import Path
