@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import mean
 
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from orrery.evals.report_plots import ACCENT, MUTED, plain_axes
@@ -140,13 +141,15 @@ def judge(one: Measured) -> Verdict:
 
 
 def plot(figure: Figure, rows: Sequence[Sequence[Row]]) -> None:
-    """Gold (full) and proxy (dashed) against the square root of the distance."""
+    """Gold (full) and proxy (dashed), means of three points, against the square root of the distance."""
     panels: Mapping[str, str] = {"best of n": ACCENT, "PPO, no leash": COLOURS[2], "PPO, beta 0.1": COLOURS[3]}
+    first: Axes | None = None
     for column, (way, colour) in enumerate(panels.items()):
-        axes = plain_axes(figure.add_subplot(1, 3, column + 1))
+        axes = first = plain_axes(figure.add_subplot(1, 3, column + 1, sharex=first, sharey=first))
         for of_seed in rows:
-            axes.plot(*zip(*curves(of_seed, "proxy")[way], strict=True), "--", color=MUTED, linewidth=1)
-            axes.plot(*zip(*curves(of_seed)[way], strict=True), color=colour, marker=".", linewidth=1)
+            for score, style in (("proxy", {"color": MUTED, "linestyle": "--"}), ("gold", {"color": colour})):
+                distances, scores = zip(*curves(of_seed, score)[way], strict=True)
+                axes.plot(smooth(distances), smooth(scores), linewidth=1.2, **style)
         axes.set_title(way, fontsize=9, loc="left")
         axes.set_xlabel("square root of nats")
     figure.axes[0].set_ylabel("gold (full), proxy (dashed)")
