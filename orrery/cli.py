@@ -49,6 +49,7 @@ COMMANDS = (
         "search for better settings of the speedrun",
     ),
     Command("chat", "orrery.inference.chat", "ChatConfig", "chat", "talk with a model in the terminal"),
+    Command("agent", "orrery.commands.agent", "AgentCommand", "agent", "a model that uses tools, step by step"),
     Command("eval", "orrery.commands.eval", "EvalConfig", "evaluate", "examine a model against the truth of its world"),
     Command("ledger", "orrery.commands.ledger", "LedgerCommand", "ledger", "what people say about models, measured"),
     Command("runs", "orrery.commands.runs", "RunsConfig", "runs", "list the runs, or show one"),

@@ -8,7 +8,8 @@
     ├── RunError         a run directory that is locked, full or already holds something else
     │   └── NothingToLearn   a policy whose completions are all equally good or bad
     ├── ToolError        a tool call that is malformed or refused; the model sees the message
-    └── InferenceError   a prompt or sampling setting that the engine cannot serve
+    └── InferenceError   a prompt or sampling setting that the engine cannot serve, or a server that does not
+        └── ContextFull      a conversation that is longer than the model's context
 
 Each message says what was wrong, where, and which command or key mends it. The command line prints
 the message on one line and exits with code 2; anything else is a bug and shows its traceback.
@@ -48,4 +49,8 @@ class ToolError(OrreryError):
 
 
 class InferenceError(OrreryError):
-    """A prompt or sampling setting that the engine cannot serve."""
+    """A prompt or sampling setting that the engine cannot serve, or a server that does not."""
+
+
+class ContextFull(InferenceError):
+    """A conversation that is longer than the model's context."""

@@ -20,7 +20,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from orrery.errors import InferenceError, TokenizerError
+from orrery.errors import ContextFull, InferenceError, TokenizerError
 from orrery.inference.batch import PREFILL_TOKENS, Batch, Row, Written
 from orrery.inference.sampling import Sampling
 from orrery.inference.stream import Done, Event, TextDelta, TextStream, ToolCallEvent, ToolResultEvent
@@ -124,7 +124,7 @@ class Engine:
         A malformed call is shown as text, before the tool's error.
         """
         prompt = self._prompt(messages)
-        batch = self._batch([prompt], sampling, TOOL_TOKENS)
+        batch = self.batch([prompt], sampling, TOOL_TOKENS)
         row, reply, text = Row(0, prompt), Reply(self.tokenizer, self.tools), TextStream(self.tokenizer)
         batch.add(row)
         while batch.rows:
@@ -192,7 +192,7 @@ class Engine:
         """
         if not prompts:
             return
-        batch = self._batch(prompts, sampling, extra)
+        batch = self.batch(prompts, sampling, extra)
         # The shortest, last in the list, go first: rows of like length then share steps, and step together.
         waiting = [
             Row(first + i, list(prompts[i])) for i in sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
@@ -203,7 +203,7 @@ class Engine:
             for row in batch.step():
                 batch.go_on(row, wrote(row.request - first, batch.written(row), batch.room(row)))
 
-    def _batch(self, prompts: Sequence[Sequence[int]], sampling: Sampling, extra: int) -> Batch:
+    def batch(self, prompts: Sequence[Sequence[int]], sampling: Sampling, extra: int) -> Batch:
         """An empty batch for these prompts, with room for what is written and for `extra` tokens of tools' answers."""
         self._check(prompts, self.context - 1)
         vocab = self.model.config.vocab_size
@@ -229,7 +229,7 @@ class Engine:
             if not len(prompt):
                 raise InferenceError(f"{where} is empty; begin a document with the token <|endoftext|>")
             if len(prompt) > most:
-                raise InferenceError(
+                raise ContextFull(
                     f"{where} has {len(prompt)} tokens; in the model's context of {self.context} at most {most} fit: "
                     "shorten it"
                 )

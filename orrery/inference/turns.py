@@ -22,6 +22,7 @@ from orrery.tools.registry import Tool, call_tool
 
 MAX_CALLS = 4  # tool calls in one reply
 RESULT_TOKENS = 256  # a tool's answer is cut to these, lest it fill the context
+MALFORMED = f'error: malformed tool call; it must be {TOOL_CALL}{{"name": …, "arguments": {{…}}}}{END_TOOL_CALL}'
 
 FinishReason = Literal["stop", "length", "calls"]
 
@@ -96,8 +97,7 @@ class Reply:
         calls = message.get("tool_calls", [])
         if not calls:
             self.calls += 1
-            form = f'{TOOL_CALL}{{"name": …, "arguments": {{…}}}}{END_TOOL_CALL}'
-            return [{"role": "tool", "content": f"error: malformed tool call; it must be {form}"}]
+            return [{"role": "tool", "content": MALFORMED}]
         return [{"role": "tool", "content": self.call(**call["function"])} for call in calls]
 
     def call(self, name: str, arguments: object) -> str:
@@ -105,9 +105,13 @@ class Reply:
         self.calls += 1
         if self.calls > MAX_CALLS:
             return f"error: at most {MAX_CALLS} tool calls in one reply"
-        result = call_tool(self.tools, name, arguments)
-        ids = self.tokenizer.encode(result)
-        return result if len(ids) <= RESULT_TOKENS else self.tokenizer.decode(ids[:RESULT_TOKENS]) + "… (cut)"
+        return cut(call_tool(self.tools, name, arguments), self.tokenizer)
+
+
+def cut(result: str, tokenizer: BPE) -> str:
+    """A tool's answer, at most RESULT_TOKENS of it."""
+    ids = tokenizer.encode(result)
+    return result if len(ids) <= RESULT_TOKENS else tokenizer.decode(ids[:RESULT_TOKENS]) + "… (cut)"
 
 
 def fit_context(messages: Sequence[Message], tokenizer: BPE, room: int) -> list[Message]:
