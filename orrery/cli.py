@@ -50,6 +50,8 @@ COMMANDS = (
     ),
     Command("chat", "orrery.inference.chat", "ChatConfig", "chat", "talk with a model in the terminal"),
     Command("agent", "orrery.commands.agent", "AgentCommand", "agent", "a model that uses tools, step by step"),
+    Command("index", "orrery.commands.index", "IndexCommand", "index", "make your files searchable"),
+    Command("search", "orrery.commands.index", "SearchCommand", "search", "find passages in your files"),
     Command("eval", "orrery.commands.eval", "EvalConfig", "evaluate", "examine a model against the truth of its world"),
     Command("ledger", "orrery.commands.ledger", "LedgerCommand", "ledger", "what people say about models, measured"),
     Command("runs", "orrery.commands.runs", "RunsConfig", "runs", "list the runs, or show one"),

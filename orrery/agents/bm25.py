@@ -11,7 +11,7 @@ which is never negative.
 
     >>> found = Postings()
     >>> for text in ("The cat sat on the mat.", "A dog barks.", "The cat and the dog sleep."): found.add(text)
-    >>> [number for number, score in found.rank("Where did the cat sit? On a mat", 2)]
+    >>> [number for number, score in found.rank("Where is the cat? On its mat?", 2)]
     [0, 2]
 """
 

@@ -53,6 +53,17 @@ class Server:
         choice = self.chat(model, [{"role": "user", "content": text}], sampling, stop=list(stops))
         return choice["message"].get("content") or ""
 
+    def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
+        """A vector for each text."""
+
+        def read(answer: Any) -> list[list[float]]:
+            found = [item["embedding"] for item in sorted(answer["data"], key=lambda item: item["index"])]
+            if len(found) != len(texts) or not all(isinstance(vector, list) for vector in found):
+                raise ValueError("not one vector a text")
+            return found
+
+        return self._ask("POST", "embeddings", {"model": model, "input": list(texts)}, read)
+
     def _ask(self, method: str, path: str, body: Any, read: Callable[[Any], Answer]) -> Answer:
         """Send a request and `read` the answer's JSON; a busy or unreachable server is tried again."""
         url = f"{self.endpoint}/{path}"

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from orrery.agents.index import Index
+from orrery.agents.library import Library
 from orrery.agents.loop import MAX_STEPS, Approve, run_agent
 from orrery.agents.memory import Memory
 from orrery.agents.models import AgentModel, LocalModel, RemoteModel
@@ -20,6 +22,7 @@ from orrery.agents.react import Complete, ReActModel
 from orrery.agents.server import Server
 from orrery.agents.steps import Action, FinalAnswer, shown
 from orrery.agents.store import add_run, add_step, latest_runs, read_run
+from orrery.commands.index import INDEX
 from orrery.database import Database, open_database
 from orrery.errors import ConfigError
 from orrery.inference.chat import is_assistant, printable
@@ -36,8 +39,9 @@ class AgentCommand:
     """Ask a model that may use tools, and see what it thinks, calls and is told on the way to its answer.
 
     The model is a folder of yours, or any server that speaks OpenAI's protocol (llama.cpp, vLLM, Ollama, …; a key is
-    read from $OPENAI_API_KEY). Tools: calculator, python (in a sandbox), remember and recall (notes that stay),
-    final_answer, and those of other packages (entry points of the group orrery.tools).
+    read from $OPENAI_API_KEY). Tools: calculator, python (in a sandbox), search and read (in what `orrery index` has
+    indexed), remember and recall (notes that stay), final_answer, and those of other packages (entry points of the
+    group orrery.tools).
 
     Example: orrery agent "What is 323 times 458?" --model runs/speedrun/sft
     Example: orrery agent "What is 2**64?" --endpoint http://127.0.0.1:8080/v1 --tools calculator python --ask
@@ -73,6 +77,8 @@ class AgentCommand:
     """List the latest runs."""
     replay: int | None = None
     """Show the steps of an earlier run again."""
+    index: Path = INDEX
+    """The index that search and read look into."""
     root: Path = RUNS
     """The folder of the runs; the database is in it."""
 
@@ -103,7 +109,10 @@ def answer_question(config: AgentCommand, database: Database, out: Console) -> N
     """One run: every step is printed and saved as it is made."""
     if not config.question.strip():
         raise ConfigError('ask something: orrery agent "What is 323 times 458?" --model runs/speedrun/sft')
-    tools = tools_named(config.tools, {tool.name: tool for tool in Memory(database).tools()})
+    at_hand = Memory(database).tools()
+    if {"search", "read"} & set(config.tools):
+        at_hand += Library(Index(config.index)).tools()
+    tools = tools_named(config.tools, {tool.name: tool for tool in at_hand})
     model, name = answering(config)
     run = add_run(database, model=name, task=config.question, tools=[tool.name for tool in tools])
     approve = approver(out, input) if config.ask else lambda action: action

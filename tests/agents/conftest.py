@@ -26,6 +26,12 @@ def folder(assistant: Assistant, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return path
 
 
+@pytest.fixture(scope="session")
+def model(folder: Path) -> str:
+    """The folder as it is typed."""
+    return str(folder)
+
+
 class Scripted:
     """An AgentModel that says what stands in its script, and remembers what it was told."""
 
