@@ -85,6 +85,8 @@ class ReActModel:
                 self.text += f"Question: {message['content']}\n"
             elif message["role"] == "assistant":
                 self.text += f"Answer: {message['content']}\n\n"
+            else:
+                self.text += f"{message['content']}\n\n"
 
     def say(self, may_call: bool = True) -> Said:
         """Let it go on, and read what it wrote."""

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from orrery.agents.conversation import Conversation, meter
 from orrery.agents.index import Index
 from orrery.agents.library import Library
 from orrery.agents.loop import MAX_STEPS, Approve, run_agent
@@ -20,18 +21,26 @@ from orrery.agents.memory import Memory
 from orrery.agents.models import AgentModel, LocalModel, RemoteModel
 from orrery.agents.react import Complete, ReActModel
 from orrery.agents.server import Server
-from orrery.agents.steps import Action, FinalAnswer, shown
+from orrery.agents.steps import Action, FinalAnswer, Step, shown
 from orrery.agents.store import add_run, add_step, latest_runs, read_run
 from orrery.commands.index import INDEX
 from orrery.database import Database, open_database
-from orrery.errors import ConfigError
+from orrery.errors import ConfigError, InferenceError
 from orrery.inference.chat import is_assistant, printable
 from orrery.inference.engine import Engine
 from orrery.inference.sampling import Sampling
+from orrery.tokenizers.chat import Message, render
 from orrery.tools.available import tools_named
+from orrery.tools.registry import Tool
 from orrery.training.runs import RUNS
 
 LISTED = 20  # runs that --list shows
+
+HELP = """\
+  /forget  forget all turns, also those of earlier conversations
+  /help    this list
+  /quit    leave; so does Ctrl-D
+  Ctrl-C   stop an answer"""
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,7 @@ class AgentCommand:
 
     Example: orrery agent "What is 323 times 458?" --model runs/speedrun/sft
     Example: orrery agent "What is 2**64?" --endpoint http://127.0.0.1:8080/v1 --tools calculator python --ask
+    Example: orrery agent --chat --model runs/speedrun/sft
     Example: orrery agent --replay 3
     """
 
@@ -58,6 +68,11 @@ class AgentCommand:
     """What the server calls its model; by default the first that it lists."""
     tools: tuple[str, ...] = ("calculator",)
     """What may be called."""
+    chat: bool = False
+    """Talk: each question comes with the turns before it. What no longer fits into half of the context is moved to the
+    database, and recalled when a question is about it, also in later conversations."""
+    context: int = 4096
+    """Tokens of a server's context; that of a model folder is known."""
     react: bool = False
     """Prompt for ReAct as text (Thought, Action, Observation, Answer), for models that know no tool calls."""
     describe: bool = False
@@ -83,11 +98,21 @@ class AgentCommand:
     """The folder of the runs; the database is in it."""
 
 
+@dataclass(frozen=True)
+class Answering:
+    """Who answers: what it is called, how many tokens its context has, and how many there are in messages."""
+
+    model: AgentModel
+    name: str
+    context: int
+    count: Callable[[Sequence[Message]], int]
+
+
 def agent(config: AgentCommand) -> None:
-    """Run an agent and show its steps, or show earlier runs.
+    """Run an agent and show its steps, talk with one, or show earlier runs.
 
     Raises:
-        ConfigError: no question, no model or two, a tool or a run that is not there.
+        ConfigError: no question, no model or two, a tool, an index or a run that is not there.
         ToolError: `python` cannot be isolated here, or another package's tool cannot be loaded.
         CheckpointError: the folder is no model.
         InferenceError: the question does not fit, or the server fails.
@@ -101,56 +126,126 @@ def agent(config: AgentCommand) -> None:
             out.print(Text(f"run {run.id}  {run.model}  tools: {' '.join(run.tools)}", style="dim"))
             for step in steps:
                 out.print(shown(step), soft_wrap=True)
+        elif config.chat:
+            talk(config, database, out)
+        elif config.question.strip():
+            tools = tools_for(config, database)
+            run_and_show(config, database, out, answering(config), tools, config.question)
         else:
-            answer_question(config, database, out)
+            raise ConfigError('ask something: orrery agent "What is 323 times 458?" --model runs/speedrun/sft')
 
 
-def answer_question(config: AgentCommand, database: Database, out: Console) -> None:
-    """One run: every step is printed and saved as it is made."""
-    if not config.question.strip():
-        raise ConfigError('ask something: orrery agent "What is 323 times 458?" --model runs/speedrun/sft')
-    at_hand = Memory(database).tools()
-    if {"search", "read"} & set(config.tools):
-        at_hand += Library(Index(config.index)).tools()
-    tools = tools_named(config.tools, {tool.name: tool for tool in at_hand})
-    model, name = answering(config)
-    run = add_run(database, model=name, task=config.question, tools=[tool.name for tool in tools])
+def run_and_show(
+    config: AgentCommand,
+    database: Database,
+    out: Console,
+    who: Answering,
+    tools: Sequence[Tool],
+    question: str,
+    history: Sequence[Message] = (),
+) -> FinalAnswer:
+    """One run, every step of which is saved and printed as it is made -> its answer."""
+    run = add_run(database, model=who.name, task=question, tools=[tool.name for tool in tools])
     approve = approver(out, input) if config.ask else lambda action: action
-    begun = time.monotonic()
-    number = 0
+    begun, number = time.monotonic(), 0
+    step: Step = FinalAnswer("")
     try:
-        for number, step in enumerate(
-            run_agent(model, config.question, tools, max_steps=config.max_steps, approve=approve)
-        ):
+        steps = run_agent(who.model, question, tools, history=history, max_steps=config.max_steps, approve=approve)
+        for number, step in enumerate(steps):
             add_step(database, run, number, step)
             out.print(shown(step), soft_wrap=True)
     except (KeyboardInterrupt, EOFError):
-        stopped = FinalAnswer("", "stopped by the user")
-        add_step(database, run, number + 1, stopped)
-        out.print(shown(stopped))
+        step = FinalAnswer("", "stopped by the user")
+        add_step(database, run, number + 1, step)
+        out.print(shown(step))
     took = f"run {run}, {number + 1} steps in {time.monotonic() - begun:.1f} s; again: orrery agent --replay {run}"
     out.print(took, style="dim", soft_wrap=True)
+    assert isinstance(step, FinalAnswer)
+    return step
 
 
-def answering(config: AgentCommand) -> tuple[AgentModel, str]:
-    """Who answers, and what that is called in the list of runs."""
+def talk(config: AgentCommand, database: Database, out: Console) -> None:
+    """A conversation, until Ctrl-D; its turns stay for the next one."""
+    who, tools = answering(config), tools_for(config, database)
+    conversation = Conversation(database, who.context // 2, who.count)  # the other half is for steps and answers
+    out.print(Text.assemble((who.name, "bold"), "   ", ("/help lists commands", "dim")), soft_wrap=True)
+    question = config.question.strip()
+    while True:
+        try:
+            question = question or input("\nyou> ").strip()
+        except (EOFError, KeyboardInterrupt):
+            out.print()
+            return
+        if question in ("/quit", "/exit"):
+            return
+        if question == "/help":
+            out.print(HELP)
+        elif question == "/forget":
+            out.print(f"{conversation.forget()} turns forgotten", style="dim")
+        elif question.startswith("/"):
+            out.print(f"there is no command {printable(question.split()[0])}; /help lists them", markup=False)
+        elif question:
+            try:
+                one_turn(config, database, out, who, tools, conversation, question)
+            except InferenceError as error:  # too long a question, a server that is away: the conversation goes on
+                out.print(Text(str(error), style="red"), soft_wrap=True)
+        question = ""
+
+
+def one_turn(
+    config: AgentCommand,
+    database: Database,
+    out: Console,
+    who: Answering,
+    tools: Sequence[Tool],
+    conversation: Conversation,
+    question: str,
+) -> None:
+    """Ask with what is remembered, keep the answer, and show how full the context is."""
+    ready = conversation.prepare(question)
+    notes = [f"{ready.moved} older turns moved to the store"] * bool(ready.moved)
+    notes += [f"{ready.recalled} recalled from it"] * bool(ready.recalled)
+    answer = run_and_show(config, database, out, who, tools, question, ready.messages)
+    if answer.text:
+        conversation.add(question, answer.text)
+    used = meter(ready.tokens, conversation.budget)
+    out.print("   ".join([f"context {used}", *notes]), style="dim", soft_wrap=True)
+
+
+def tools_for(config: AgentCommand, database: Database) -> list[Tool]:
+    """The tools that are asked for, with those that need the database or an index."""
+    at_hand = Memory(database).tools()
+    if {"search", "read"} & set(config.tools):
+        at_hand += Library(Index(config.index)).tools()
+    return tools_named(config.tools, {tool.name: tool for tool in at_hand})
+
+
+def answering(config: AgentCommand) -> Answering:
+    """Who is asked."""
     if (config.model is None) == (not config.endpoint):
         raise ConfigError("say who answers: either --model FOLDER or --endpoint http://HOST:PORT/v1")
     sampling = Sampling(config.temperature, max_tokens=config.max_tokens, seed=config.seed)
     if config.model is None:
         server = Server(config.endpoint)
         name = config.name or server.models()[0]
-        where = f"{config.endpoint} {name}"
-        if config.react:
-            return ReActModel(partial(server.complete, name, sampling)), where
-        return RemoteModel(server, name, sampling), where
+        model = ReActModel(partial(server.complete, name, sampling)) if config.react else None
+        return Answering(
+            model or RemoteModel(server, name, sampling), f"{config.endpoint} {name}", config.context, roughly
+        )
     engine = Engine.load(config.model, tools=())
     assistant = is_assistant(config.model, engine.tokenizer)
-    if config.react:
-        return ReActModel(completer(engine, sampling, assistant)), str(config.model)
-    if not assistant:
+    if not assistant and not config.react:
         raise ConfigError(f"{config.model} is a base model, which knows no turns and no calls: add --react")
-    return LocalModel(engine, sampling, config.describe), str(config.model)
+    local = LocalModel(engine, sampling, config.describe)
+    react = ReActModel(completer(engine, sampling, assistant)) if config.react else None
+    return Answering(
+        react or local, str(config.model), engine.context, lambda said: len(render(said, engine.tokenizer).ids)
+    )
+
+
+def roughly(messages: Sequence[Message]) -> int:
+    """The tokens of messages for a server, which does not say: some four letters each."""
+    return sum(8 + len(str(message["content"])) // 4 for message in messages)
 
 
 def completer(engine: Engine, sampling: Sampling, assistant: bool) -> Complete:

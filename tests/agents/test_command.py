@@ -131,6 +131,17 @@ def test_notes_can_be_kept(agent: Agent, folder: Path) -> None:
     assert "Answer       Hello." in agent("Hi", "--model", str(folder), "--tools", "remember", "recall").out
 
 
+def test_a_conversation_keeps_its_turns(agent: Agent, folder: Path) -> None:
+    talk = ["--chat", "--model", str(folder)]
+    first = agent(*talk, typed=("Hi", "", "/help", "/what", "word " * 300, "/quit"))
+    assert "Answer       Hello." in first.out and "/forget" in first.out and "there is no command /what" in first.out
+    assert "of 128 tokens" in first.out, "the meter: half of the model's context"
+    assert "tokens; in the model's context of 256" in first.out and first.code == 0, "too long a question ends nothing"
+    again = agent(*talk, typed=("Hi", "/forget"))
+    assert "1 recalled from it" in again.out and "2 turns forgotten" in again.out
+    assert "recalled" not in agent("Hi", *talk).out, "a question may be given at once"
+
+
 def test_what_was_done_before_a_kill_is_kept(tmp_path: Path, folder: Path) -> None:
     """A process of its own, killed while it waits for a person: the steps so far are in the database."""
     command = [sys.executable, "-u", "-m", "orrery", "agent", "What is 12 times 7?", "--ask"]
