@@ -62,6 +62,7 @@ def run_agent(
 
 
 def _until_answered(model: AgentModel, tools: Sequence[Tool], max_steps: int, approve: Approve) -> Iterator[Step]:
+    offered = [tool.name for tool in tools]
     seen: Counter[str] = Counter()
     forced = ""
     while not forced:
@@ -74,7 +75,7 @@ def _until_answered(model: AgentModel, tools: Sequence[Tool], max_steps: int, ap
         observations = [said.malformed] if said.malformed else []
         for action in calls:
             yield action
-            if action.name == FINAL_ANSWER and (answer := final_answer(action)) is not None:
+            if FINAL_ANSWER in offered and (answer := final_answer(action)) is not None:
                 yield FinalAnswer(answer)
                 return
             seen[json.dumps([action.name, action.arguments], sort_keys=True)] += 1
@@ -103,8 +104,9 @@ def thoughts(message: Message, speaks: bool) -> Iterator[Thought]:
 
 
 def final_answer(action: Action) -> str | None:
-    """What `final_answer` was called with; None where it was called wrongly."""
-    answer = action.arguments.get("answer") if isinstance(action.arguments, dict) else None
+    """What `final_answer` is called with; None for other tools, and where it is called wrongly."""
+    right = action.name == FINAL_ANSWER and isinstance(action.arguments, dict)
+    answer = action.arguments.get("answer") if right else None
     return answer if isinstance(answer, str) else None
 
 
