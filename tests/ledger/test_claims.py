@@ -74,6 +74,8 @@ CASES: dict[str, tuple[Measured, Measured, Measured]] = {
     "filler_tokens": tuple({"at once": 0.3, "in steps": x, "after dots": y}
                            for x, y in ((0.9, 0.7), (0.9, 0.35), (0.4, 0.4))),
     "identity": tuple({"as its conversations say": x} for x in (0.6, 0.1, 0.3)),
+    "in_context_learning": tuple({"8 shots": x, "0 shots": 0.0, "1 shots": y}
+                                 for x, y in ((0.6, 0.2), (0.04, 0.0), (0.6, 0.6))),
     "judge_vs_author": tuple({"picked by the judge": x, "the author, once": 0.5} for x in (0.7, 0.5, 0.55)),
     "kv_per_layer": tuple({"logits of the control apart": c, "logits apart": x, "loss, embeddings": y,
                            "loss, own input": 1.0}

@@ -27,8 +27,8 @@ from orrery.training.runs import Run
 from orrery.training.stage import TrainConfig
 
 # Claims that look at a base and its assistant, and train nothing.
-LOOKING = ("base_vs_assistant", "coreference", "embedding_norms", "identity", "kv_per_layer", "next_token",
-           "reversal")  # fmt: skip
+LOOKING = ("base_vs_assistant", "coreference", "embedding_norms", "identity", "in_context_learning",
+           "kv_per_layer", "next_token", "reversal")  # fmt: skip
 LONG = ("memorised_or_new", "mental_arithmetic", "refusals")  # a model of a few steps hardly ever ends its answers
 VERDICTS = ("holds", "refuted", "unclear")
 QUIET = Console(quiet=True)

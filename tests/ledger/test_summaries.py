@@ -4,10 +4,13 @@ import math
 
 import pytest
 
+from orrery.data.world.choice import Choice
+from orrery.data.world.world import World
 from orrery.ledger.bpe_tradeoff import summarise as of_vocabularies
 from orrery.ledger.dpo_vs_ppo import at
 from orrery.ledger.dpo_vs_ppo import summarise as of_policies
 from orrery.ledger.emergence import summarise as of_sizes
+from orrery.ledger.in_context_learning import MAPPINGS, SHOTS, prompt
 from orrery.ledger.judge_vs_author import summarise as of_judges
 from orrery.ledger.next_token import summarise as of_genres
 from orrery.ledger.over_optimisation import smooth
@@ -29,6 +32,18 @@ def test_the_majority_is_of_disjoint_groups_and_silence_does_not_vote() -> None:
 )
 def test_pass_at_k(right: int, n: int, k: int, chance: float) -> None:
     assert pass_at(right, n, k) == pytest.approx(chance)
+
+
+@pytest.mark.parametrize("mapping", MAPPINGS)
+def test_more_examples_leave_the_question_as_it_is(mapping: str) -> None:
+    world = World()
+    prompts = [prompt(world, Choice(7), mapping, shots) for shots in SHOTS]
+    assert len({(text.splitlines()[-1], truth) for text, truth in prompts}) == 1
+    assert [text.count("=>") - 1 for text, _ in prompts] == list(SHOTS)
+    longest, truth = prompts[-1]
+    assert longest.endswith(prompts[1][0]), "the nearest examples are the same"
+    if mapping == "label":
+        assert {line.split(" => ")[1] for line in longest.splitlines()[:-1]} >= {truth}
 
 
 def test_the_r1_curve_counts_what_checks_mend_and_spoil() -> None:
