@@ -11,9 +11,10 @@ from orrery.ledger.data_engine import KINDS
 
 NAMES = {
     "annealing", "base_vs_assistant", "bpe_tradeoff", "coreference", "data_engine", "distillation", "dpo_vs_ppo",
-    "embedding_norms", "emergence", "filler_tokens", "identity", "judge_vs_author", "kv_per_layer", "memorised_or_new",
-    "mental_arithmetic", "next_token", "over_optimisation", "quality_over_quantity", "r1_curve", "refusals",
-    "reversal", "self_consistency", "sft_ceiling", "tokens_to_think", "zero_shot_cot",
+    "embedding_norms", "emergence", "filler_tokens", "identity", "in_context_learning", "judge_vs_author",
+    "kv_per_layer", "memorised_or_new", "mental_arithmetic", "next_token", "over_optimisation",
+    "quality_over_quantity", "r1_curve", "refusals", "reversal", "self_consistency", "sft_ceiling", "tokens_to_think",
+    "zero_shot_cot",
 }  # fmt: skip
 
 

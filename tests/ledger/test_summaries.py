@@ -10,7 +10,7 @@ from orrery.ledger.bpe_tradeoff import summarise as of_vocabularies
 from orrery.ledger.dpo_vs_ppo import at
 from orrery.ledger.dpo_vs_ppo import summarise as of_policies
 from orrery.ledger.emergence import summarise as of_sizes
-from orrery.ledger.in_context_learning import MAPPINGS, SHOTS, prompt
+from orrery.ledger.in_context_learning import MAPPINGS, SHOTS, is_right, prompt
 from orrery.ledger.judge_vs_author import summarise as of_judges
 from orrery.ledger.next_token import summarise as of_genres
 from orrery.ledger.over_optimisation import smooth
@@ -38,12 +38,17 @@ def test_pass_at_k(right: int, n: int, k: int, chance: float) -> None:
 def test_more_examples_leave_the_question_as_it_is(mapping: str) -> None:
     world = World()
     prompts = [prompt(world, Choice(7), mapping, shots) for shots in SHOTS]
-    assert len({(text.splitlines()[-1], truth) for text, truth in prompts}) == 1
-    assert [text.count("=>") - 1 for text, _ in prompts] == list(SHOTS)
+    assert len({(text.split(", ")[-1], truth) for text, truth in prompts}) == 1
+    assert [text.count(":") - 1 for text, _ in prompts] == list(SHOTS)
     longest, truth = prompts[-1]
     assert longest.endswith(prompts[1][0]), "the nearest examples are the same"
     if mapping == "label":
-        assert {line.split(" => ")[1] for line in longest.splitlines()[:-1]} >= {truth}
+        assert {entry.split(": ")[1] for entry in longest.split(", ")[:-1]} >= {truth}
+
+
+def test_an_answer_is_right_that_begins_with_the_whole_words() -> None:
+    assert is_right("glim, tor: glim", "glim") and is_right("glim", "glim")
+    assert not is_right("glimmer", "glim") and not is_right("a glim", "glim")
 
 
 def test_the_r1_curve_counts_what_checks_mend_and_spoil() -> None:
