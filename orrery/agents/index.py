@@ -13,8 +13,8 @@ Rankings
                 (Cormack, Clarke and Büttcher, SIGIR 2009)
 
 A file is replaced in one transaction, so an update that is stopped has lost nothing and goes on where it was. Vectors
-are compared all, exactly, by one product: a hundred thousand chunks take some ten milliseconds. (An extension such as
-sqlite-vec does the same inside SQLite, but many Pythons are built without loading extensions.)
+are compared all, exactly, by one product. (An extension such as sqlite-vec does the same inside SQLite, but many
+Pythons are built without loading extensions.)
 """
 
 import hashlib

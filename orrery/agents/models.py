@@ -92,8 +92,8 @@ class RemoteModel:
     def tell(self, observations: Sequence[str]) -> None:
         """Add the tools' answers, under the ids of their calls."""
         for call, text in zip(self.calls, observations, strict=True):
-            cut = text if len(text) <= RESULT_CHARS else text[:RESULT_CHARS] + "… (cut)"
-            self.messages.append({"role": "tool", "tool_call_id": call, "content": cut})
+            content = text if len(text) <= RESULT_CHARS else text[:RESULT_CHARS] + "… (cut)"
+            self.messages.append({"role": "tool", "tool_call_id": call, "content": content})
 
 
 def _parsed(function: dict[str, Any]) -> dict[str, Any]:

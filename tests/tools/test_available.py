@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from orrery.errors import ConfigError, ToolError
-from orrery.tools import available, sandbox
+from orrery.tools import available
 from orrery.tools.available import tools_named
 from orrery.tools.calculator import CALCULATOR
 from orrery.tools.registry import call_tool, tool_from_function
+from tests.tools.isolation import isolated
 
 MODULE = '''
 def forecast(town: str) -> str:
@@ -85,6 +86,6 @@ def test_python_says_how_to_turn_it_on_where_it_is_off(monkeypatch: pytest.Monke
         tools_named(["python"])
 
 
-@pytest.mark.skipif(bool(sandbox.sandbox_missing()), reason=sandbox.sandbox_missing() or "isolated")
+@isolated
 def test_python_where_it_is_on() -> None:
     assert call_tool(tools_named(["python"]), "python", {"code": "6 * 7"}) == "42"

@@ -20,9 +20,7 @@ from orrery.tools import sandbox
 from orrery.tools.python import PYTHON
 from orrery.tools.registry import call_tool
 from orrery.tools.sandbox import MEBIBYTE, Limits, run
-
-# `.ci/run` installs bubblewrap and forbids skipping; elsewhere, say on a Mac, the tool is off as these tests would be.
-isolated = pytest.mark.skipif(bool(sandbox.sandbox_missing()), reason=sandbox.sandbox_missing() or "isolated")
+from tests.tools.isolation import isolated
 
 # Of two limits one must be far away, or a busy machine decides which is met first.
 QUICK = Limits(seconds=30, cpu_seconds=1)
@@ -283,8 +281,13 @@ class TestTheTool:
         assert answer.startswith("error: it ended with exit status 1\nso far\nTraceback")
         assert answer.endswith("NameError: name 'nothing' is not defined")
 
+    @isolated
+    def test_is_on_where_this_machine_can_isolate(self) -> None:
+        assert sandbox.sandbox_missing() == ""
+
+    @isolated
     def test_refuses_code_that_is_too_long(self) -> None:
-        assert "at most 32768" in call_tool([PYTHON], "python", {"code": "#" * 40_000}) or sandbox.sandbox_missing()
+        assert "at most 32768" in call_tool([PYTHON], "python", {"code": "#" * 40_000})
 
     def test_is_off_and_says_how_to_turn_it_on_where_nothing_isolates(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("PATH", "/nowhere")
