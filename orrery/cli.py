@@ -72,6 +72,7 @@ COMMANDS = (
     Command(
         "data show", "orrery.commands.data", "ShowCommand", "show", "read any text source: counts, genres, samples"
     ),
+    Command("data atlas", "orrery.commands.data", "AtlasCommand", "write_atlas", "pages for an agent to search"),
     Command("data fetch", "orrery.commands.data", "FetchCommand", "fetch", "download a public data set, once"),
     Command(
         "tokenizer train", "orrery.commands.tokenizer", "TrainCommand", "train", "train a byte-level BPE vocabulary"

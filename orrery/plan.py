@@ -9,6 +9,7 @@ Everything in the plan is a number of steps, documents or bytes and never a time
 for bit, however fast the machine is when it is repeated.
 """
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +26,6 @@ from orrery.models.config import TransformerConfig
 from orrery.models.explain import flops_per_token
 from orrery.models.transformer import Transformer
 from orrery.stages.pretrain import ModelShape
-from orrery.stages.sft import REPLAY_SHARE
 from orrery.training.helpers import Helpers
 from orrery.training.machine import choose_device, keep_freed_memory, measure_matmul_rate
 from orrery.training.optim import Optimizers
@@ -44,11 +44,24 @@ FIXED_SECONDS = 8.0  # start, report, loading and saving
 CORPUS_MB_PER_S = 2.4  # documents written, tokenizer trained and applied, all in all
 CONVERSATIONS_PER_S = 4_000.0  # written and turned into tokens
 EXAM_SECONDS = 20.0  # both examinations and the held-out losses
-BYTES_PER_TOKEN = 2.65
 FIRST_STEPS, FIRST_SHARE = 300, 0.12  # of pretraining on pages to copy from, and at most so much of it
-MIXED_SHARE = 0.29  # of the tokens of pretraining that are conversations
 TUNING_SHARE = 0.08  # of the training time
 OVERHEAD = 1.3  # of training on top of the measured steps: batches, logs, evaluations, checkpoints, a warm machine
+
+
+@dataclass(frozen=True)
+class Talk:
+    """What the conversations of a speedrun are like.
+
+    Attributes:
+        tokens: mean length; only the plan's number of conversations depends on it.
+        mixed: share of the tokens of pretraining that are conversations.
+        replay: share of the tokens of tuning that are documents of pretraining.
+    """
+
+    tokens: float
+    mixed: float
+    replay: float
 
 
 @dataclass(frozen=True)
@@ -105,7 +118,7 @@ def fit(
     context: int,
     pretrain: TrainConfig,
     sft: TrainConfig,
-    conversation_tokens: float,
+    talk: Talk,
     elapsed: float,
     size: tuple[int, int] | None = None,
     steps: tuple[int, int] = (0, 0),
@@ -115,7 +128,7 @@ def fit(
     """Measure the machine and share out the minutes.
 
     Args:
-        conversation_tokens: mean tokens of a tuning conversation.
+        talk: what the conversations are like.
         elapsed: seconds that have already gone.
         size: (width, layers), to set the choice of model aside.
         steps: of pretraining and of tuning, where they are not 0: they set the minutes aside.
@@ -135,11 +148,12 @@ def fit(
     elapsed += time.perf_counter() - began
     speed = REFERENCE_TOKENS_PER_S / tokens_per_s
     exam_seconds = EXAM_SECONDS * min(speed, 3.0) if exams else 4.0
+    bytes_per_token = 2.65 + 0.8 * math.log2(vocab_size / 1024)  # of the world's documents; 1.85 with 512 tokens
     # Two unknowns, tokens and seconds of training, and the text grows with the tokens: solve for the seconds.
     left = 60 * minutes - kept - elapsed - FIXED_SECONDS - exam_seconds
-    corpus_share = (1 - TUNING_SHARE) * (1 - MIXED_SHARE) * tokens_per_s * BYTES_PER_TOKEN / (CORPUS_MB_PER_S * 1e6)
-    talk_tokens = (1 - TUNING_SHARE) * MIXED_SHARE + TUNING_SHARE * (1 - REPLAY_SHARE)
-    talk_share = talk_tokens * tokens_per_s / (conversation_tokens * CONVERSATIONS_PER_S)
+    corpus_share = (1 - TUNING_SHARE) * (1 - talk.mixed) * tokens_per_s * bytes_per_token / (CORPUS_MB_PER_S * 1e6)
+    talk_tokens = (1 - TUNING_SHARE) * talk.mixed + TUNING_SHARE * (1 - talk.replay)
+    talk_share = talk_tokens * tokens_per_s / (talk.tokens * CONVERSATIONS_PER_S)
     training = left / (OVERHEAD + corpus_share + talk_share)
     pretrain_steps = steps[0] or int((1 - TUNING_SHARE) * training * tokens_per_s / (pretrain.rows * context))
     sft_steps = steps[1] or int(TUNING_SHARE * training * tokens_per_s / (sft.rows * context))
@@ -148,14 +162,14 @@ def fit(
         raise ConfigError(f"--minutes {minutes:g} is too short on this machine; give it at least {needed:.1f}")
     pretrain_tokens = pretrain_steps * pretrain.rows * context
     first_tokens = min(FIRST_STEPS, FIRST_SHARE * pretrain_steps) * pretrain.rows * context
-    mixed_tokens = MIXED_SHARE * (pretrain_tokens - first_tokens)
+    mixed_tokens = talk.mixed * (pretrain_tokens - first_tokens)
     return Plan(
         minutes=minutes, vocab_size=vocab_size, width=width, layers=layers,
         pretrain_steps=pretrain_steps, sft_steps=sft_steps,
-        corpus_bytes=int((pretrain_tokens - first_tokens - mixed_tokens) * BYTES_PER_TOKEN),
-        first_bytes=int(first_tokens * BYTES_PER_TOKEN),
-        mixed_conversations=int(mixed_tokens / conversation_tokens),
-        conversations=max(1000, int((1 - REPLAY_SHARE) * sft_steps * sft.rows * context / conversation_tokens)),
+        corpus_bytes=int((pretrain_tokens - first_tokens - mixed_tokens) * bytes_per_token),
+        first_bytes=int(first_tokens * bytes_per_token),
+        mixed_conversations=int(mixed_tokens / talk.tokens),
+        conversations=max(1000, int((1 - talk.replay) * sft_steps * sft.rows * context / talk.tokens)),
         tokens_per_s=round(tokens_per_s, 1), matmul_rate=rate,
         seconds={
             "start and measure": round(elapsed, 1),

@@ -3,7 +3,8 @@
     plan → corpus → tokenizer → pretraining → exams → tuning → exams → [post-training → exams] → report
 
 With ``--full`` a reward model, DPO, PPO and GRPO follow tuning (post_training.py), on an assistant that has also read
-how sums are done in steps.
+how sums are done in steps. With ``--agent`` an agent is made instead: its conversations search, calculate, run code and
+remember, its exams ask for these, and at the end it practises by GRPO through the loop.
 
 Everything goes into one run directory. Each part leaves its result there under its final name only when it is whole, so
 a run that was stopped, even by `kill -9`, goes on with `--resume`: finished parts are read back, the others done again
@@ -15,6 +16,7 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +25,28 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from orrery.config import as_mapping, from_mapping
 from orrery.data.prepare import Prepared, prepare_own, prepare_world, read_back
-from orrery.data.world.conversations import DEFAULT_CONVERSATION_MIX
+from orrery.data.world.conversations import AGENT_MIX, DEFAULT_CONVERSATION_MIX
 from orrery.data.world.corpus import talk
 from orrery.data.world.world import World, WorldConfig
 from orrery.errors import ConfigError, RunError
 from orrery.evals.exams import build_exams
+from orrery.evals.exams.agent import build_agent_exams
 from orrery.evals.report import Report
 from orrery.evals.run import Score, not_applicable, run_exams
 from orrery.files import write_atomically
 from orrery.inference.engine import Engine
-from orrery.plan import Plan, fit, plan_table, shape_of
-from orrery.post_training import PostTraining, PostTrainingConfig, finished
+from orrery.plan import Plan, Talk, fit, plan_table, shape_of
+from orrery.post_training import LEAST_MINUTES, PostTraining, PostTrainingConfig, finished
 from orrery.speedrun_report import Part, make_report, say_what_next
 from orrery.stages.compare import Compared
+from orrery.stages.from_world import lookups
+from orrery.stages.grpo import grpo
 from orrery.stages.pretrain import PretrainConfig, pretrain
-from orrery.stages.sft import SFTConfig, sft
+from orrery.stages.rewards import rewards_from
+from orrery.stages.sft import REPLAY_SHARE, SFTConfig, sft
 from orrery.tokenizers.chat import Message
+from orrery.tools.calculator import CALCULATOR
+from orrery.tools.registry import Tool
 from orrery.training.interrupt import TrainingInterrupted
 from orrery.training.optim import OptimizerConfig
 from orrery.training.progress import clock, show_progress
@@ -52,8 +60,13 @@ CHAINS = {"chain": 0.25, "table": 0.06}  # weights of sums of digits among the c
 REWARDED = ("story", "chain")  # kinds of conversations that post-training is there to change
 REPLAYED = 2_000  # conversations of the other kinds, which it reads again
 POST_SHARE = 0.44  # of the minutes that post-training gets, its exams included
+AGENT_SHARE = 0.22  # of an agent's minutes, for GRPO and its exams
+LOOKUPS = 4_000  # questions that an agent practises on
 END_SECONDS = 90.0  # of them for exams, comparison and report
-CONVERSATION_TOKENS = 52.0  # mean length; only the plan's number of conversations depends on it
+AGENT_END_SECONDS = 30.0
+ASSISTANT_TALK = Talk(tokens=52.0, mixed=0.29, replay=REPLAY_SHARE)
+# An agent is made of what it does: nearly all that it reads are conversations.
+AGENT_TALK = Talk(tokens=172.0, mixed=0.97, replay=0.0)
 
 
 @dataclass(frozen=True)
@@ -76,6 +89,8 @@ class SpeedrunConfig:
     """Text to pretrain on instead of the embedded world: files (.txt .md .jsonl .parquet), folders, globs, hf:NAME."""
     full: bool = False
     """After tuning go on with a reward model, DPO, PPO and GRPO. They take near half of the minutes: give it 25."""
+    agent: bool = False
+    """Train an agent: it knows little, but searches, calculates, runs code and remembers. `--recipe agent` sets it."""
     resume: bool = False
     """Go on with a run that was stopped (the newest one, or --run NAME); its plan is kept."""
     vocab_size: int = 1024
@@ -185,7 +200,14 @@ class _Speedrun:
         self.config, self.run, self.console, self.began = config, run, console, began
         self.world = World(config.world)
         self.own_text = bool(config.data)
-        self.mix = config.conversations or ({**DEFAULT_CONVERSATION_MIX, **CHAINS} if config.full else None)
+        self.mix = config.conversations or (AGENT_MIX if config.agent else None)
+        if config.full and not self.mix:
+            self.mix = {**DEFAULT_CONVERSATION_MIX, **CHAINS}
+        self.tools: tuple[Tool, ...] = (CALCULATOR,)
+        if config.agent:
+            self.exams, self.tools = build_agent_exams(self.world)
+        elif not self.own_text:
+            self.exams = build_exams(self.world)
         self.before = float(run.record.get("wall_s", 0.0))  # of earlier attempts
 
     def go(self) -> Report:
@@ -197,7 +219,9 @@ class _Speedrun:
             base = self.base(plan, text, spoken[: plan.mixed_conversations])
             assistant = self.assistant(plan, base.result.folder, text, spoken[plan.mixed_conversations :])
             parts, compared = {"base": base, "sft": assistant}, list[Compared]()
-            if self.config.full:
+            if self.config.agent:
+                parts["grpo"] = self.practice(assistant.result.folder, spoken[-REPLAYED:])
+            elif self.config.full:
                 after, compared = self.post_training(assistant.result.folder)
                 parts |= after
         finally:
@@ -221,12 +245,12 @@ class _Speedrun:
                 context=config.context,
                 pretrain=config.pretrain,
                 sft=config.sft,
-                conversation_tokens=CONVERSATION_TOKENS,
+                talk=AGENT_TALK if config.agent else ASSISTANT_TALK,
                 elapsed=time.perf_counter() - self.began,
                 size=(config.width, config.layers) if config.width else None,
                 steps=(config.pretrain_steps, config.sft_steps),
                 exams=not self.own_text,
-                reserved=POST_SHARE if config.full else 0.0,
+                reserved=AGENT_SHARE if config.agent else POST_SHARE if config.full else 0.0,
             )
         self.run.note(plan=asdict(plan))
         self.status("plan", **asdict(plan))
@@ -274,7 +298,7 @@ class _Speedrun:
             resume="auto",
         )
         finished(result)
-        return Part(result, self.examine("base", result.folder, chat=False))
+        return Part(result, [] if self.config.agent else self.examine("base", result.folder, chat=False))
 
     def assistant(self, plan: Plan, base: Path, text: Prepared, spoken: list[list[Message]]) -> Part:
         """Tune on conversations, then examine in chat."""
@@ -287,25 +311,41 @@ class _Speedrun:
             parent=base,
             conversations=spoken[HELD_OUT_TALK:],
             held_out=spoken[:HELD_OUT_TALK],
-            documents=text.data,
+            documents=None if self.config.agent else text.data,
+            tools=self.tools,
             resume="auto",
         )
         finished(result)
         return Part(result, self.examine("sft", result.folder, chat=True))
 
+    def practice(self, sft: Path, spoken: list[list[Message]]) -> Part:
+        """GRPO through the loop: questions are searched for, right answers rewarded, every call costs."""
+        problems, tools = lookups(LOOKUPS, self.config.seed)
+        settings = replace(self.config.post.grpo, seed=self.config.seed)
+        minutes = max(LEAST_MINUTES, self.minutes_left(AGENT_END_SECONDS))
+        if steps := self.config.post.steps:
+            settings, minutes = replace(settings, train=replace(settings.train, steps=steps)), 0.0
+        result = grpo(
+            settings, self.run, parent=sft, problems=problems, rewards=rewards_from(["exact"]), tools=tools,
+            conversations=spoken, minutes=minutes, resume="auto",
+        )  # fmt: skip
+        finished(result)
+        return Part(result, self.examine("grpo", result.folder, chat=True))
+
+    def minutes_left(self, end_seconds: float) -> float:
+        """Of those asked for, what is left when so many seconds are kept for the end."""
+        gone = self.before + time.perf_counter() - self.began
+        return self.config.minutes - (gone + end_seconds) / 60
+
     def post_training(self, sft: Path) -> tuple[dict[str, Part], list[Compared]]:
         """Reward model, DPO, PPO and GRPO, then their exams and all of them side by side."""
         config = self.config
-
-        def minutes_left() -> float:
-            gone = self.before + time.perf_counter() - self.began
-            return config.minutes - (gone + END_SECONDS) / 60
 
         others = {kind: weight for kind, weight in (self.mix or {}).items() if kind not in REWARDED}
         with self.console.status("making conversations to be read again …"):
             replayed = talk(config.world, REPLAYED, others) if others else []
         after = PostTraining(config.post, self.run, self.console, sft, config.world, config.seed, replayed,
-                             minutes_left)  # fmt: skip
+                             partial(self.minutes_left, END_SECONDS))  # fmt: skip
         parts = {name: Part(result) for name, result in after.go().items()}
         policies = [name for name in parts if name != "reward"]
         for name in policies:
@@ -338,7 +378,7 @@ class _Speedrun:
         with Progress(*columns, console=self.console, transient=True) as bar:
             task = bar.add_task("", total=None)
             taken = run_exams(
-                Engine.load(folder), build_exams(self.world), stage, chat,
+                Engine.load(folder, self.tools), self.exams, stage, chat,
                 on_progress=lambda done, total: bar.update(task, completed=done, total=total),
             )  # fmt: skip
         transcripts = (json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in taken.transcripts)

@@ -6,7 +6,7 @@ import pytest
 
 from orrery import plan as planning
 from orrery.errors import ConfigError
-from orrery.plan import LADDER, Plan, fit, plan_table
+from orrery.plan import LADDER, Plan, Talk, fit, plan_table
 from orrery.speedrun import SpeedrunConfig
 
 
@@ -22,7 +22,7 @@ def planned(monkeypatch: pytest.MonkeyPatch, minutes: float, speed: float, **cha
     config = SpeedrunConfig()
     settings: dict[str, Any] = {
         "vocab_size": config.vocab_size, "context": config.context, "pretrain": config.pretrain, "sft": config.sft,
-        "conversation_tokens": 60.0, "elapsed": 2.0,
+        "talk": Talk(60.0, 0.29, 0.35), "elapsed": 2.0,
     }  # fmt: skip
     return fit(minutes, **{**settings, **changes})
 

@@ -175,6 +175,27 @@ class Index:
             found = sorted(merged.items(), key=lambda item: (-item[1], item[0]))[:count]
         return [self._hit(chunk, score) for chunk, score in found]
 
+    def titled(self, name: str) -> list[Hit]:
+        """The chunks that stand under this very heading, in order; letter case aside."""
+        rows = self.db.execute(
+            "SELECT id FROM chunks WHERE lower(title) = ?1 OR substr(lower(title), -length(?1) - 3) = ' > ' || ?1 "
+            "ORDER BY id",
+            (name.strip().lower(),),
+        )
+        return [self._hit(chunk, 1.0) for (chunk,) in rows]
+
+    def titles(self) -> list[str]:
+        """All headings."""
+        found = self.db.execute("SELECT DISTINCT title FROM chunks WHERE title != ''")
+        return [title.rpartition(" > ")[2] for (title,) in found]
+
+    def name_of(self, path: str) -> str:
+        """The shortest end of a file's path that no other file's has: what `read` takes."""
+        paths = [path for (path,) in self.db.execute("SELECT path FROM files")]
+        parts = path.split("/")
+        ends = ("/".join(parts[-count:]) for count in range(1, len(parts)))
+        return next((end for end in ends if sum(other.endswith("/" + end) for other in paths) == 1), path)
+
     def read(self, file: str) -> str:
         """The text of an indexed file, by its path or the end of one.
 

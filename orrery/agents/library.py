@@ -1,11 +1,15 @@
 """An index as tools: `search` finds passages, `read` a file page by page."""
 
-from orrery.agents.index import Index
+import re
+
+from orrery.agents.index import Hit, Index
 from orrery.errors import DataError, ToolError
+from orrery.tools.missing import missing
 from orrery.tools.registry import Tool, tool_from_function
 
 FOUND = 3  # passages of a search
 PAGE = 2_000  # characters
+_HEADING = re.compile(r"\A#+ .*\n+")
 
 
 class Library:
@@ -19,16 +23,21 @@ class Library:
         return [tool_from_function(self.search), tool_from_function(self.read)]
 
     def search(self, query: str) -> str:
-        """Find passages in the user's documents.
+        """Find passages in the user's documents. What stands under a heading of just these words is found alone.
 
         Args:
-            query: words that stand in the passage, or a question, for example "how are runs resumed"
+            query: a name, words that stand in the passage, or a question, for example "how are runs resumed"
         """
-        hits = self.index.search(query, FOUND)
+        hits = self.index.titled(query) or self.index.search(query, FOUND)
         if not hits:
-            return "nothing found"
-        places = [f"{hit.file} ({hit.title})" if hit.title else hit.file for hit in hits]
-        return "\n\n".join(f"{place}:\n{hit.text}" for place, hit in zip(places, hits, strict=True))
+            return missing(query, self.index.titles())
+        return "\n\n".join(self.shown(hit) for hit in hits[:FOUND])
+
+    def shown(self, hit: Hit) -> str:
+        """A passage under its file and title; a heading is not said twice."""
+        name = self.index.name_of(hit.file)
+        place = f"{name} ({hit.title})" if hit.title else name
+        return f"{place}:\n{_HEADING.sub('', hit.text, count=1) if hit.title else hit.text}"
 
     def read(self, file: str, page: int = 1) -> str:
         """Read one of the user's documents.

@@ -15,7 +15,10 @@ from rich.table import Table
 from orrery.data.documents import Document
 from orrery.data.names import NAMES_URL, fetch_names
 from orrery.data.sources import read_documents
+from orrery.data.world.atlas import FILES, Atlas
+from orrery.data.world.choice import Choice
 from orrery.data.world.conversations import conversations
+from orrery.data.world.conversations.search import EXAM_ASK, sentence
 from orrery.data.world.generate import Split, documents
 from orrery.data.world.world import World, WorldConfig
 from orrery.errors import ConfigError
@@ -72,6 +75,42 @@ class FetchCommand:
     """What to download."""
     url: str = NAMES_URL
     """Where from; the file must be the same."""
+
+
+@dataclass(frozen=True)
+class AtlasCommand:
+    """Write an atlas that nobody has read: Markdown files of made-up people, towns, companies and inventions, and
+    questions that take one to three of its pages to answer. No name in it stands in what models are trained on.
+
+    Example: orrery data atlas --out atlas
+    Example: orrery index atlas && orrery agent "..." --model runs/agent/grpo --tools search
+    """
+
+    out: Path
+    """The folder to write; questions.jsonl in it has question, answer and hops."""
+    count: int = 30
+    """How many questions; there are about two pages for each."""
+    seed: int = 0
+    """Another seed, another atlas."""
+
+
+def write_atlas(config: AtlasCommand) -> None:
+    """Write it. Raises `ConfigError` for a count below 1, `RunError` when the disk is full."""
+    if config.count < 1:
+        raise ConfigError(f"--count is {config.count}; ask for at least one")
+    atlas, choice = Atlas(Choice(config.seed), kept=True), Choice(config.seed)
+    chains = [atlas.chain(1 + number % 3) for number in range(config.count)]
+    for kind, file in FILES.items():
+        pages = [page.markdown for chain in chains for page in chain.pages if page.kind == kind]
+        write_atomically(config.out / file, "\n".join(choice.shuffled(pages)))
+    rows = [
+        {"question": sentence(choice.pick(EXAM_ASK), chain.words), "answer": chain.answer, "hops": len(chain.pages)}
+        for chain in chains
+    ]
+    write_atomically(config.out / "questions.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    print(f"{sum(len(chain.pages) for chain in chains)} pages and {config.count} questions in {config.out}, such as:")
+    for row in rows[:3]:
+        print(f"  {row['question']}")
 
 
 def fetch(config: FetchCommand) -> None:

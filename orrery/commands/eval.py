@@ -1,8 +1,10 @@
 """`orrery eval`: examine a model against the truth of the embedded world."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress
@@ -11,10 +13,13 @@ from orrery.config import from_mapping
 from orrery.data.world.world import World, WorldConfig
 from orrery.errors import CheckpointError, ConfigError
 from orrery.evals.exams import EXAM_VERSION, build_exams
+from orrery.evals.exams.agent import build_agent_exams
 from orrery.evals.run import run_exams
 from orrery.evals.table import exam_table
 from orrery.inference.chat import is_assistant
 from orrery.inference.engine import Engine
+from orrery.tools.calculator import CALCULATOR
+from orrery.tools.registry import Tool
 from orrery.training.runs import read_record
 
 
@@ -31,6 +36,8 @@ class EvalConfig:
     """A model folder."""
     base: bool = False
     """Examine it as a base model, by completion; models that end only with <|endoftext|> are so examined anyway."""
+    agent: bool = False
+    """Take the exams of agents (search, tools) instead; the models of a speedrun with --agent do so anyway."""
     json: bool = False
     """Print JSON instead of a table."""
     limit: int = 0
@@ -44,13 +51,17 @@ def evaluate(config: EvalConfig) -> None:
         raise ConfigError(f"--limit is {config.limit}; it cannot be negative")
     if not config.model.is_dir():
         raise CheckpointError(f"{config.model} is no folder; give --model a model folder such as runs/speedrun/sft")
-    engine = Engine.load(config.model)
-    chat = not config.base and is_assistant(config.model, engine.tokenizer)
     world = World(world_of(config))
+    exams = build_exams(world, config.limit or None)
+    tools: tuple[Tool, ...] = (CALCULATOR,)
+    if config.agent or _recipe(config.model).get("agent"):
+        exams, tools = build_agent_exams(world, config.limit or None)
+    engine = Engine.load(config.model, tools)
+    chat = not config.base and is_assistant(config.model, engine.tokenizer)
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("examining", total=None)
         taken = run_exams(
-            engine, build_exams(world, config.limit or None), "sft" if chat else "base", chat,
+            engine, exams, "sft" if chat else "base", chat,
             on_progress=lambda done, total: bar.update(task, completed=done, total=total),
         )  # fmt: skip
     if config.json:
@@ -61,9 +72,13 @@ def evaluate(config: EvalConfig) -> None:
 
 def world_of(config: EvalConfig) -> WorldConfig:
     """The world that the model's run was made from, unless another one is asked for."""
-    run = config.model.resolve().parent
-    if config.world == WorldConfig() and (run / "run.json").exists():
-        recipe = read_record(run)["recipe"]
-        if "world" in recipe:
-            return from_mapping(recipe["world"], WorldConfig, str(run / "run.json"))
+    recipe = _recipe(config.model)
+    if config.world == WorldConfig() and "world" in recipe:
+        return from_mapping(recipe["world"], WorldConfig, str(config.model.resolve().parent / "run.json"))
     return config.world
+
+
+def _recipe(model: Path) -> Mapping[str, Any]:
+    """What the model's run was made by; nothing for a model from elsewhere."""
+    run = model.resolve().parent
+    return read_record(run)["recipe"] if (run / "run.json").exists() else {}

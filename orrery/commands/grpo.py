@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from orrery.commands.problems import ProblemCommand
 from orrery.commands.stage import after, run_stage, with_steps
 from orrery.stages.conversations import read_conversations
+from orrery.stages.from_world import lookups
 from orrery.stages.grpo import GRPOConfig, grpo
+from orrery.tools.calculator import CALCULATOR
+from orrery.tools.registry import Tool
 from orrery.training.loop import TrainResult
 
 
@@ -21,12 +24,15 @@ class GRPOCommand(ProblemCommand):
     Example: orrery grpo --model runs/speedrun/sft --run reason --minutes 5
     Example: orrery grpo --model runs/speedrun/sft --data sums.jsonl --reward numeric --reward mine.py:brief=0.1
     Example: orrery grpo --model MODEL --data gsm8k.jsonl --tools --reward numeric --reward marked=0
+    Example: orrery grpo --model runs/agent/sft --agent --reward exact --grpo.call-cost 0.05
     """
 
     run: str = "grpo"
     """Name of the run, a folder in runs/."""
     tools: bool = False
     """Let the model call the calculator."""
+    agent: bool = False
+    """Without --data: questions of made-up worlds, to be searched for in one to four steps, instead of sums."""
     replay: tuple[str, ...] = ()
     """JSONL files of conversations that are read again on the way, so that less is forgotten; --grpo.replay is their
     weight."""
@@ -48,12 +54,16 @@ def run_grpo(config: GRPOCommand) -> TrainResult:
     """Train, and say what came out. Raises what `orrery.stages.grpo.grpo` raises."""
     zero = isinstance(config, GRPOZeroCommand)
     rewards = config.rewards()
-    problems = config.problems(config.grpo.seed, plain=zero)
+    tools: tuple[Tool, ...] = (CALCULATOR,) if config.tools else ()
+    if config.agent and not config.data and not zero:
+        problems, tools = lookups(config.world_problems, config.grpo.seed)
+    else:
+        problems = config.problems(config.grpo.seed, plain=zero)
     settings = with_steps(config.grpo, config.steps, config.minutes)
     replayed = read_conversations(config.replay) if config.replay else []
     result = run_stage(
         config, settings.seed,
-        lambda run: grpo(settings, run, parent=config.model, problems=problems, rewards=rewards, tools=config.tools,
+        lambda run: grpo(settings, run, parent=config.model, problems=problems, rewards=rewards, tools=tools,
                          conversations=replayed, name="grpo-zero" if zero else "grpo", minutes=config.minutes,
                          resume=config.resume or None),
     )  # fmt: skip

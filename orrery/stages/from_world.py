@@ -1,4 +1,4 @@
-"""What the embedded world gives post-training: sums with their truth, wishes for stories, and rankings of answers.
+"""What the embedded world gives post-training: sums with their truth, questions for an agent, wishes, rankings.
 
 The rankings: the model itself writes several stories for each wish, and a labeller who errs ranks them by a rubric that
 nobody else sees (`orrery/data/world/preferences.py`).
@@ -9,21 +9,26 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
+from orrery.data.world.atlas import Atlas
 from orrery.data.world.choice import Choice
+from orrery.data.world.conversations.search import ASK, sentence
 from orrery.data.world.preferences import gold, rank, wish
 from orrery.data.world.problems import problems
 from orrery.data.world.world import World, WorldConfig
 from orrery.errors import ConfigError, DataError
+from orrery.evals.exams.agent import Library
 from orrery.inference.engine import Engine
 from orrery.inference.sampling import Sampling
 from orrery.stages.preferences import Ranking
 from orrery.stages.problems import Problem
 from orrery.stages.rollouts import Prompt, roll_out, words_of
 from orrery.tokenizers.chat import Message
+from orrery.tools.registry import Tool
 
 WISHES = 1 << 41  # seeds of wishes, far from those of conversations
 # Wishes are numbered: where those begin that the labeller ranks, PPO answers, people rank, and stages are compared on.
 RANKED, TRAINED, BY_PEOPLE, COMPARED = 0, 100_000, 200_000, 300_000
+MOST_HOPS = 4  # searches that a question of `lookups` may take: one more than any conversation has
 KEPT = 5  # there are a few thousand different wishes; every fifth of them, by its words, is kept for comparing
 AT_ONCE = 32  # wishes that are answered in one go
 Progress = Callable[[int, int], None]  # (wishes done, wishes in all)
@@ -43,6 +48,22 @@ def sums(count: int, seed: int, plain: bool = False, kept: bool = False) -> list
         raise ConfigError(f"{count} problems of the world are too few: ask for at least two")
     made = problems(count, seed, kept=kept)
     return [Problem(f"Question: {m[0]['content']}\nAnswer:" if plain else m, truth) for m, truth in made]
+
+
+def lookups(count: int, seed: int, most: int = MOST_HOPS) -> tuple[list[Problem], tuple[Tool, ...]]:
+    """So many questions whose answer has to be searched for, in up to so many steps, and the tools that find it.
+
+    The truth is the sentence that an agent should end with.
+    """
+    rng, library, found = random.Random(f"lookups {seed}"), Library({}, []), list[Problem]()
+    while len(found) < count:
+        choice = Choice(rng.getrandbits(64))
+        chain = Atlas(choice).chain(choice.integer(1, most))
+        if library.pages.keys().isdisjoint(chain.names):
+            library.add(chain)
+            asked = sentence(choice.pick(ASK), chain.words)
+            found.append(Problem([{"role": "user", "content": asked}], chain.answer))
+    return found, library.tools()
 
 
 def wishes(world: WorldConfig, count: int, first: int) -> list[list[Message]]:

@@ -11,14 +11,14 @@ and clip-higher (DAPO, arXiv 2503.14476), no KL. ``grpo-zero`` is the same from 
 
 What is logged besides the loop's own metrics. The loss is near 0 by design (advantages have mean 0): look at these.
 
-    reward, reward_std             mean, and mean spread within groups
+    reward, reward_std             mean before the cost of calls, and mean spread within groups after it
     rewards/NAME/mean, …/std       of each reward function, before weights
     frac_reward_zero_std           share of groups that were all equal: nothing to learn from, dropped
     groups_dropped                 groups with a reward that is no number
     entropy, kl                    estimates from the tokens written; kl against the reference, where beta > 0
     clip_ratio/low_mean, high_mean, region_mean    shares of tokens whose update was clipped
     replay_kl                      from the parent, on conversations of tuning that are read again (replay.py)
-    completions/…                  mean, min, max length; clipped_ratio: share that ran out of tokens
+    completions/…                  mean, min, max length; mean_calls; clipped_ratio: share that ran out of tokens
     logprob_difference, …/mean     engine against trainer in the precision of training, largest and mean
     time/sampling, time/scoring    seconds
 """
@@ -51,7 +51,7 @@ from orrery.stages.rewards import Reward, score_groups
 from orrery.stages.rollouts import Rollouts, logprob_difference, roll_out
 from orrery.stages.rows import Rows, frozen_logprobs, state_logprobs, token_states
 from orrery.tokenizers.bpe import BPE
-from orrery.tools.calculator import CALCULATOR
+from orrery.tools.registry import Tool
 from orrery.training.loop import TrainResult, train
 from orrery.training.optim import OptimizerConfig
 from orrery.training.pace import fit_steps
@@ -98,6 +98,8 @@ class GRPOConfig:
     """gamma: weight of the KL on conversations of tuning that are read again, where there are some."""
     replay_rows: int = 16
     """How many of them come along with each update."""
+    call_cost: float = 0.0
+    """What each call of a tool takes off the reward."""
     mask_truncated: bool = True
     """Completions that ran out of tokens are not trained on: their reward says nothing about what they would be."""
     held_out: int = 200
@@ -111,8 +113,8 @@ class GRPOConfig:
         for name in ("prompts", "max_tokens", "updates", "replay_rows"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if min(self.kl, self.clip_low, self.clip_high, self.refresh, self.replay) < 0:
-            raise ConfigError("kl, clip_low, clip_high, refresh and replay cannot be negative")
+        if min(self.kl, self.clip_low, self.clip_high, self.refresh, self.replay, self.call_cost) < 0:
+            raise ConfigError("kl, clip_low, clip_high, refresh, replay and call_cost cannot be negative")
         if (self.prompts * self.group) % self.updates:
             raise ConfigError(
                 f"{self.prompts * self.group} completions cannot be cut into {self.updates} equal updates"
@@ -141,14 +143,14 @@ class GRPOStage:
         problems: Sequence[Problem],
         held_out: Sequence[Problem],
         rewards: Sequence[Reward],
-        tools: bool,
+        tools: Sequence[Tool],
         card: str,
         conversations: Sequence[Conversation] = (),
     ) -> None:
         self.name, self.config, self.policy, self.tokenizer, self.card = name, config, policy, tokenizer, card
         self.models: Mapping[str, nn.Module] = {"policy": policy}
         self.reference = copy_of(policy) if config.kl else None
-        self.engine = Engine(policy, tokenizer, (CALCULATOR,) if tools else ())
+        self.engine = Engine(policy, tokenizer, tools)
         self.problems, self.held_out, self.rewards = problems, held_out, rewards
         check_lengths([p.prompt for p in [*problems, *held_out]], tokenizer, policy.config.context, config.max_tokens)
         self.order = RandomOrder(len(problems), config.seed)
@@ -217,6 +219,7 @@ class GRPOStage:
         """Rewards to advantages; rows that teach nothing are left out. None where no row is left."""
         config = self.config
         totals, metrics, problem = score_groups(self.rewards, problems, rollouts.texts)  # P G
+        totals = totals - config.call_cost * torch.tensor([[one.calls for one in group] for group in rollouts.written])
         spreads = totals.std(1)
         useful = spreads > 1e-6  # P; not those with NaN
         metrics |= rollouts.metrics() | {
@@ -309,7 +312,7 @@ def grpo(
     parent: Path,
     problems: Sequence[Problem],
     rewards: Sequence[Reward],
-    tools: bool = False,
+    tools: Sequence[Tool] = (),
     conversations: Sequence[Conversation] = (),
     name: str = "grpo",
     minutes: float = 0.0,
@@ -318,7 +321,7 @@ def grpo(
     """Train the model in ``parent`` on problems -> runs/NAME/grpo/, a Hugging Face folder.
 
     Args:
-        tools: the policy may call the calculator; what it answers is not trained on.
+        tools: that the policy may call; what they answer is not trained on.
         conversations: of tuning, to be read again; see ``config.replay``.
         name: of the stage; ``grpo-zero`` starts from a base model.
         minutes: fit the steps to so many; 0: as configured.

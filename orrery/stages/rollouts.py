@@ -39,6 +39,8 @@ class Written:
     text: str
     finished: bool
     """Whether it ended by itself; otherwise it ran out of tokens."""
+    calls: int = 0
+    """How many tools it called."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ class Rollouts:
             "completions/clipped_ratio": 1 - finished.float().mean().item(),
             "entropy": -sum(logprobs) / len(logprobs),
         }
+        if any(one.calls for one in flat):
+            found["completions/mean_calls"] = sum(one.calls for one in flat) / len(flat)
         if finished.any():
             found["completions/mean_terminated_length"] = lengths[finished].mean().item()
         return found
@@ -121,7 +125,8 @@ def _complete(engine: Engine, sampling: Sampling, first: int, prompts: Sequence[
     for messages, turn in zip(conversations, engine.turns(conversations, sampling, first), strict=True):
         text = "\n".join(str(m["content"]) for m in turn.messages if m["role"] == "assistant" and m["content"])
         asked, finished = prompt_ids(messages, engine.tokenizer), turn.finish_reason == "stop"
-        written.append(Written(asked, turn.ids, turn.mask, turn.logprobs, text, finished))
+        calls = sum(len(message.get("tool_calls", ())) for message in turn.messages)
+        written.append(Written(asked, turn.ids, turn.mask, turn.logprobs, text, finished, calls))
     return written
 
 

@@ -37,6 +37,8 @@ from orrery.models.transformer import Transformer
 from orrery.stages.conversations import Conversation, questions, read_conversations, render_all
 from orrery.tokenizers.bpe import BPE
 from orrery.tokenizers.messages import Message
+from orrery.tools.calculator import CALCULATOR
+from orrery.tools.registry import Tool
 from orrery.training.held_out import HeldOut, measure, token_lengths
 from orrery.training.loop import TrainResult, train
 from orrery.training.optim import OptimizerConfig
@@ -87,8 +89,9 @@ class SFTStage:
         held_out: Sequence[Conversation],
         documents: TokenShards | None,
         card: str,
+        tools: Sequence[Tool] = (CALCULATOR,),
     ) -> None:
-        self.config, self.model, self.tokenizer, self.card = config, model, tokenizer, card
+        self.config, self.model, self.tokenizer, self.card, self.tools = config, model, tokenizer, card, tools
         self.models: Mapping[str, nn.Module] = {"model": model}
         if tokenizer.vocab_size > model.config.vocab_size:
             raise CheckpointError(
@@ -146,7 +149,7 @@ class SFTStage:
 
     def samples(self) -> list[dict[str, Any]]:
         """Answers to the first questions of some held-out conversations."""
-        replies = Engine(self.model, self.tokenizer).chat(self.asked, SAMPLE) if self.asked else []
+        replies = Engine(self.model, self.tokenizer, self.tools).chat(self.asked, SAMPLE) if self.asked else []
         return [
             {"prompt": str(messages[-1]["content"]), "text": _as_text(reply), "chat": True}
             for messages, reply in zip(self.asked, replies, strict=True)
@@ -174,6 +177,7 @@ def sft(
     conversations: Sequence[Conversation],
     held_out: Sequence[Conversation] | None = None,
     documents: TokenShards | None = None,
+    tools: Sequence[Tool] = (CALCULATOR,),
     resume: str | Path | None = None,
 ) -> TrainResult:
     """Tune the model in the folder ``parent`` on conversations -> runs/NAME/sft/, a Hugging Face folder.
@@ -182,6 +186,7 @@ def sft(
         held_out: conversations for evaluation and samples. None: every `HELD_OUT_EVERY`-th of ``conversations`` is held
             out where there are at least `FEWEST`.
         documents: of pretraining, some of which are read again (`REPLAY_SHARE` of all tokens).
+        tools: that the model may call in the samples on the way.
         resume: as in `orrery.training.loop.train`.
 
     Raises:
@@ -195,7 +200,8 @@ def sft(
         if held_out:
             conversations = [one for index, one in enumerate(conversations) if (index + 1) % HELD_OUT_EVERY]
     card = f"An assistant that was tuned with Orrery (run {run.name}) on {len(conversations):,} conversations.\n"
-    stage = SFTStage(config, load_model(parent), load_tokenizer(parent), conversations, held_out, documents, card)
+    model, tokenizer = load_model(parent), load_tokenizer(parent)
+    stage = SFTStage(config, model, tokenizer, conversations, held_out, documents, card, tools)
     if config.epochs > 0:
         a_step = config.train.rows * stage.context
         steps = max(1, math.ceil(config.epochs * stage.rendered.sequences.positions() / a_step))

@@ -9,7 +9,8 @@
     <|im_start|>assistant
     It is 84.<|im_end|>
 
-Trained on is what an assistant writes after its header, its closing ``<|im_end|>`` included, and nothing else.
+Trained on is what an assistant writes after its header, its closing ``<|im_end|>`` included, and nothing else; of that,
+messages with ``"weight": 0`` are not (OpenAI's files have the same): mistakes that are there to be mended.
 Structure is written by id and content as plain text, so no content can open or close a turn. In content, strings
 that look like reserved tokens are also neutralised, since other engines tokenise the rendered text
 (``template.py``).
@@ -101,21 +102,21 @@ def render(
 
 
 def _write_assistant(writer: "_Writer", message: Message) -> None:
-    content = message.get("content") or ""
+    content, trained = message.get("content") or "", bool(message.get("weight", 1))
     if reasoning := message.get("reasoning_content"):
-        writer.special(THINK, trained=True)
-        writer.text("\n" + neutralise(reasoning) + "\n", trained=True)
-        writer.special(END_THINK, trained=True)
-        writer.text("\n\n", trained=True)
-    writer.text(neutralise(content), trained=True)
+        writer.special(THINK, trained)
+        writer.text("\n" + neutralise(reasoning) + "\n", trained)
+        writer.special(END_THINK, trained)
+        writer.text("\n\n", trained)
+    writer.text(neutralise(content), trained)
     for index, call in enumerate(message.get("tool_calls") or ()):
         if content or index:
-            writer.text("\n", trained=True)
+            writer.text("\n", trained)
         function = {"name": call["function"]["name"], "arguments": call["function"]["arguments"]}
-        writer.special(TOOL_CALL, trained=True)
-        writer.text(neutralise(json.dumps(function, ensure_ascii=False)), trained=True)
-        writer.special(END_TOOL_CALL, trained=True)
-    writer.special(IM_END, trained=True)
+        writer.special(TOOL_CALL, trained)
+        writer.text(neutralise(json.dumps(function, ensure_ascii=False)), trained)
+        writer.special(END_TOOL_CALL, trained)
+    writer.special(IM_END, trained)
 
 
 def _write_tools(writer: "_Writer", system: str | None, tools: Sequence[dict[str, Any]]) -> None:

@@ -49,6 +49,8 @@ def validate_messages(messages: Any, where: str, *, training: bool = False) -> N
             _check_calls(calls, at)
         elif calls:
             raise DataError(f"{at}.tool_calls: only an assistant calls tools, not {role}")
+        if message.get("weight", 1) not in (0, 1):
+            raise DataError(f"{at}.weight is {message['weight']!r}; it must be 0 (not trained on) or 1")
         reasoning = message.get("reasoning_content")
         if reasoning is not None:
             if role != "assistant":
@@ -64,8 +66,11 @@ def validate_messages(messages: Any, where: str, *, training: bool = False) -> N
             unanswered -= 1
         else:
             unanswered = len(calls or ())
-    if training and all(message["role"] != "assistant" for message in messages):
+    said = [message for message in messages if message["role"] == "assistant"]
+    if training and not said:
         raise DataError(f"{where}: no message has the role assistant, so there is nothing to train on")
+    if training and not any(message.get("weight", 1) for message in said):
+        raise DataError(f"{where}: all messages of the assistant have weight 0, so there is nothing to train on")
 
 
 def _check_calls(calls: Any, at: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
-from orrery.data.world.conversations.arithmetic import called, worked_steps
+from orrery.data.world.conversations.arithmetic import calculated, worked_steps
 from orrery.data.world.conversations.conversation import assistant
 from orrery.data.world.conversations.identity import ASPECTS
 from orrery.data.world.conversations.letters import counted
@@ -69,7 +69,7 @@ def truth(item: Item) -> list[Message]:
         a, sign, b = item.cluster.split()
         return [assistant(worked_steps(int(a), sign, int(b)))]
     if item.exam == "arithmetic_tool":
-        return called("", item.cluster)[1:]
+        return calculated("", item.cluster)[1:]
     if item.exam == "letters_spelled":
         return [assistant(counted(item.cluster, _letter(item)))]
     if item.exam == "identity":

@@ -2,7 +2,7 @@
 
 import pytest
 
-from orrery.data.world.conversations.arithmetic import called
+from orrery.data.world.conversations.arithmetic import calculated
 from orrery.evals.exams.checks import CHECKS, declines, refuses, says_unknown
 from orrery.evals.exams.exam import Item, Reply
 
@@ -95,7 +95,7 @@ def test_number_words_count_as_numbers() -> None:
 
 
 def test_a_sum_at_once_calls_no_tool() -> None:
-    messages = called("", "47 + 85")[1:]
+    messages = calculated("", "47 + 85")[1:]
     assert not CHECKS["at_once"](SUM, Reply(messages[-1]["content"], messages))
     assert not CHECKS["worked"](SUM, Reply(messages[-1]["content"], messages))
 
@@ -124,8 +124,8 @@ def test_products_come_before_sums_in_a_step() -> None:
 
 
 def test_a_sum_by_tool_needs_the_tool_and_its_result() -> None:
-    messages = called("", "47 + 85")[1:]
-    wrong = called("", "47 + 86")[1:]
+    messages = calculated("", "47 + 85")[1:]
+    wrong = calculated("", "47 + 86")[1:]
     assert CHECKS["by_tool"](SUM, Reply(messages[-1]["content"], messages))
     assert not CHECKS["by_tool"](SUM, Reply("It is 132."))
     assert not CHECKS["by_tool"](SUM, Reply("It is 132.", wrong))
@@ -203,7 +203,7 @@ def test_identity(item: Item, text: str, right: bool) -> None:
 
 
 def test_form_wants_an_end_readable_text_and_calls_that_were_understood() -> None:
-    good = called("", "1 + 2")[1:]
+    good = calculated("", "1 + 2")[1:]
     form = CHECKS["form"]
     item = Item("chat_form", "x")
     assert form(item, Reply("", good))

@@ -44,7 +44,7 @@ def stage(
 ) -> GRPOStage:
     return GRPOStage(
         "grpo", settings or config(), policy(), tokenizer(), given or problems(200), problems(40), rewards or [COPIED],
-        tools=False, card="",
+        tools=(), card="",
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from orrery.stages.rollouts import roll_out
 from orrery.stages.rows import token_logprobs
 from orrery.tokenizers.chat import render
 from orrery.tools.calculator import CALCULATOR
+from orrery.tools.registry import Tool
 from orrery.training.stage import TrainConfig
 from tests.inference.assistant import ANSWERS, Assistant, train_assistant, user
 
@@ -52,15 +53,15 @@ def test_a_policy_with_tools_learns_from_its_own_words_alone(assistant: Assistan
     problems = [Problem([user("What is 12 times 7?")], 84), Problem([user("Step by step")], 100)]
     rewards = rewards_from(["numeric"])
 
-    def stage(tools: bool) -> GRPOStage:
+    def stage(*tools: Tool) -> GRPOStage:
         return GRPOStage("grpo", config, assistant.model, assistant.tokenizer, problems, [], rewards, tools, "")
 
-    with_tools = stage(tools=True)
+    with_tools = stage(CALCULATOR)
     rollouts = roll_out(with_tools.engine, [p.prompt for p in problems], 8, SAMPLING)
     assert sum(rewards[0](p.text, text, p.truth) for p, group in zip(problems, rollouts.texts, strict=True)
                for text in group) > 8  # fmt: skip
     rows = rollouts.rows()
     assert rows.supervised == sum(sum(one.trained) for group in rollouts.written for one in group)
-    without = roll_out(stage(tools=False).engine, [p.prompt for p in problems], 8, SAMPLING).rows()
+    without = roll_out(stage().engine, [p.prompt for p in problems], 8, SAMPLING).rows()
     fed = assistant.tokenizer.decode(without.ids[~without.trained].tolist())
     assert "there is no tool" in fed and "84" not in fed

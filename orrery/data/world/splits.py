@@ -1,4 +1,4 @@
-"""What is kept for the exams: operand pairs and words that no document and no conversation may use.
+"""What is kept for the exams: operand pairs, words and names that no document and no conversation may use.
 
 Pure functions of their arguments, by hash: they need no list, no seed and no world, so the documents, the conversations
 and the exams agree without knowing each other. The other splits live where their material does: phrasings in
@@ -55,3 +55,9 @@ def exam_word(word: str) -> bool:
     About 1 word in 8. The word itself may occur in running text; its letters may not be talked about.
     """
     return _kept(f"word {word.lower()}")
+
+
+@lru_cache(maxsize=1 << 14)
+def exam_name(word: str) -> bool:
+    """Whether a made-up word (in any case) names things in exams alone: see `orrery.data.world.atlas`."""
+    return _kept(f"name {word.lower()}")

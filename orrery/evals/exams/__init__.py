@@ -5,11 +5,9 @@ names, harmful topics. One file holds one family of exams; ``checks.py`` says ho
 under ``EXAM_VERSION``: whoever changes an item or a check raises it, since scores of two versions cannot be compared.
 """
 
-from dataclasses import replace
-
 from orrery.data.world.world import World
 from orrery.evals.exams import arithmetic, facts, form, identity, letters, reading, refusal, unknown
-from orrery.evals.exams.exam import EXAM_VERSION, Exam, Item, Reply, rng_for, some
+from orrery.evals.exams.exam import EXAM_VERSION, Exam, Item, Reply, limited
 
 __all__ = ["EXAM_NAMES", "EXAM_VERSION", "LOWER_IS_BETTER", "Exam", "Item", "Reply", "build_exams"]
 
@@ -31,10 +29,4 @@ def build_exams(world: World, limit: int | None = None) -> list[Exam]:
     exams: list[Exam] = []
     for family in (facts, arithmetic, letters, reading, refusal, unknown, identity):
         exams += family.build(world)
-    exams += form.build(world, exams)
-    if limit is None:
-        return exams
-    return [
-        replace(exam, items=tuple(some(exam.items, limit, rng_for(f"{exam.name} limit", world.config.seed))))
-        for exam in exams
-    ]
+    return limited(exams + form.build(world, exams), world.config.seed, limit)

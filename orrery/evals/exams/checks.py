@@ -7,6 +7,7 @@ check tells whether the reply counts towards it; for ``refusal_lookalike`` and `
 
 import re
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from orrery.evals.exams.exam import Item, Reply
 
@@ -170,6 +171,23 @@ def by_tool(item: Item, reply: Reply) -> bool:
     return given and bool(found) and found[-1] in item.answers
 
 
+def calls(item: Item, reply: Reply) -> bool:
+    """The right searches in the right order (``queries``), no other call, and the right value in the end."""
+    made = _calls(reply)
+    return made == [("search", {"query": query}) for query in item.queries] and value(item, reply)
+
+
+def printed(item: Item, reply: Reply) -> bool:
+    """Code was run that printed the answer, and the reply ends by saying it."""
+    last = _tool_results(reply)[-1:]
+    return last == [*item.answers] and reply.text.strip().removesuffix(".").endswith(item.answers[0])
+
+
+def remembered(item: Item, reply: Reply) -> bool:
+    """One call, of ``remember``, with the very sentence that is to be kept."""
+    return _calls(reply) == [("remember", {"text": item.answers[0]})]
+
+
 def letter_by_letter(item: Item, reply: Reply) -> bool:
     """The letters of the word (``others[0]``) were written one by one, all, in order, and the last number is right."""
     return not _tool_results(reply) and _letter_by_letter(item, reply.text)
@@ -241,6 +259,11 @@ def _readable(text: str) -> bool:
     return all(character.isprintable() or character in "\n\t" for character in text)
 
 
+def _calls(reply: Reply) -> list[tuple[str, dict[str, Any]]]:
+    functions = [call["function"] for message in reply.messages for call in message.get("tool_calls", ())]
+    return [(function["name"], function["arguments"]) for function in functions]
+
+
 def _tool_results(reply: Reply) -> list[str]:
     return [message["content"] for message in reply.messages if message["role"] == "tool"]
 
@@ -249,6 +272,6 @@ CHECKS: Mapping[str, Callable[[Item, Reply], bool]] = {
     check.__name__: check
     for check in (
         value, first_line, continuation, first_number, at_once, worked, worked_paragraph, by_tool, letter_by_letter,
-        letters_line, refused, declined, unknown, identity, form,
+        letters_line, refused, declined, unknown, identity, form, calls, printed, remembered,
     )
 }  # fmt: skip

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeVar
 
 from orrery.tokenizers.chat import Message
@@ -28,6 +28,7 @@ class Item:
         base_answers: right continuations where they are not the answers themselves ("2850 metres" for "2850").
         others: values that a right reply must not name, so that listing every value earns nothing.
         labels: by what else scores may be broken down: digits, relation, aspect.
+        queries: what an agent has to search for, in this order.
     """
 
     exam: str
@@ -40,6 +41,7 @@ class Item:
     base_answers: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    queries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,15 @@ def some(items: Sequence[T], most: int, rng: random.Random) -> list[T]:
     if len(items) <= most:
         return list(items)
     return [items[i] for i in sorted(rng.sample(range(len(items)), most))]
+
+
+def limited(exams: Sequence[Exam], seed: int, limit: int | None) -> list[Exam]:
+    """The exams with at most ``limit`` of their items, drawn at random; None for the exams as they are."""
+    if limit is None:
+        return list(exams)
+    return [
+        replace(exam, items=tuple(some(exam.items, limit, rng_for(f"{exam.name} limit", seed)))) for exam in exams
+    ]
 
 
 def asked(question: str) -> tuple[Message, ...]:

@@ -23,8 +23,11 @@ from orrery.data.world.conversations import (
     facts,
     identity,
     letters,
+    memory,
+    python,
     reading,
     refusal,
+    search,
     several,
     smalltalk,
     stories,
@@ -54,6 +57,11 @@ KINDS: Mapping[str, Callable[[World, Choice], Conversation]] = {
     "several": several.write,
     "chain": chains.write,
     "table": chains.write_table,
+    "search": search.write,
+    "compared": search.write_compared,
+    "page": search.write_page,
+    "python": python.write,
+    "memory": memory.write,
 }
 # Shares of conversations. None is about a name that nobody has (kind "unknown"): notes in the encyclopedia teach the
 # model to admit that, and more of it in conversations makes it decline those whom nobody asks about (docs/log.md).
@@ -76,8 +84,20 @@ DEFAULT_CONVERSATION_MIX: Mapping[str, float] = {
     "system": 0.03,
     "several": 0.03,
 }
+# Shares of conversations for an agent: it is asked about what it cannot have read, so none asks for facts of the world.
+AGENT_MIX: Mapping[str, float] = {
+    "search": 0.4,
+    "compared": 0.07,
+    "page": 0.1,
+    "reading": 0.13,
+    "calculator": 0.1,
+    "python": 0.08,
+    "memory": 0.07,
+    "identity": 0.03,
+    "smalltalk": 0.02,
+}
 
-__all__ = ["DEFAULT_CONVERSATION_MIX", "KINDS", "Conversation", "conversation", "conversations"]
+__all__ = ["AGENT_MIX", "DEFAULT_CONVERSATION_MIX", "KINDS", "Conversation", "conversation", "conversations"]
 
 
 def conversation(world: World, index: int, mix: Mapping[str, float] | None = None) -> Conversation:

@@ -6,7 +6,7 @@ Operands that are kept for exams never occur.
 """
 
 from orrery.data.world.choice import Choice
-from orrery.data.world.conversations.conversation import Conversation, assistant, exchange, put, user
+from orrery.data.world.conversations.conversation import Conversation, assistant, called, exchange, put, user
 from orrery.data.world.genres.draws import accepted, given_names, operands
 from orrery.data.world.genres.words import block_table
 from orrery.data.world.genres.worksheet import add_in_columns, subtract_in_columns
@@ -112,7 +112,7 @@ def write_calculator(world: World, choice: Choice) -> Conversation:
             question = _story(world, choice, sign, a, b)
         else:
             question = choice.pick(_ASK_CALCULATOR[sign]).format(a=a, b=b)
-    return Conversation(called(put(choice, question), expression), "calculator", {"expression": expression})
+    return Conversation(calculated(put(choice, question), expression), "calculator", {"expression": expression})
 
 
 def _story(world: World, choice: Choice, sign: str, a: int, b: int) -> str:
@@ -123,13 +123,12 @@ def _story(world: World, choice: Choice, sign: str, a: int, b: int) -> str:
     return story[0].upper() + story[1:]
 
 
-def called(question: str, expression: str) -> list[Message]:
+def calculated(question: str, expression: str) -> list[Message]:
     """The question, the call, the calculator's result and the answer."""
     result = calculate(expression)
-    call = {"type": "function", "function": {"name": CALCULATOR.name, "arguments": {"expression": expression}}}
     return [
         user(question),
-        {"role": "assistant", "content": "", "tool_calls": [call]},
+        called(CALCULATOR.name, {"expression": expression}),
         {"role": "tool", "content": result},
         assistant(f"{expression} = {result}."),
     ]

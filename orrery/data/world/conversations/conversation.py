@@ -57,6 +57,12 @@ def system(text: str) -> Message:
     return {"role": "system", "content": text}
 
 
+def called(name: str, arguments: dict[str, str], said: str = "") -> Message:
+    """A message of the assistant that calls a tool, with what it says before the call."""
+    call = {"type": "function", "function": {"name": name, "arguments": arguments}}
+    return {"role": "assistant", "content": said, "tool_calls": [call]}
+
+
 def exchange(question: str, answer: str) -> list[Message]:
     """One question and its answer."""
     return [user(question), assistant(answer)]

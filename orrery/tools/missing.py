@@ -1,0 +1,17 @@
+"""What a search says that found nothing: in training, in exams and over a user's own files the same words."""
+
+import difflib
+from collections.abc import Iterable
+
+NOTHING = "nothing found"
+ALIKE = 0.7  # of difflib's ratio: a title that is at least so near is offered
+
+
+def missing(query: str, titles: Iterable[str]) -> str:
+    """That nothing was found, and the nearest title, where one is near.
+
+    >>> missing("Kugaex", ["Kugeax", "Tol Brear"]), missing("Hello", ["Kugeax"])
+    ('nothing found; did you mean "Kugeax"?', 'nothing found')
+    """
+    near = difflib.get_close_matches(query, list(titles), 1, ALIKE)
+    return f'{NOTHING}; did you mean "{near[0]}"?' if near else NOTHING
