@@ -93,6 +93,8 @@ COMMANDS = (
         "train a base model on the world or on your text",
     ),
     Command("sft", "orrery.commands.sft", "SFTCommand", "run_sft", "tune a base model into an assistant"),
+    Command("embedder", "orrery.commands.embedder", "EmbedderCommand", "run_embedder", "tune vectors for search"),
+    Command("probe", "orrery.commands.probe", "ProbeCommand", "probe", "what a model knows, and to admit the rest"),
     Command("rank", "orrery.commands.rank", "RankCommand", "run_rank", "say which of a model's answers is better"),
     Command("reward", "orrery.commands.reward", "RewardCommand", "run_reward", "a reward model from preferences"),
     Command("dpo", "orrery.commands.dpo", "DPOCommand", "run_dpo", "learn from preferences, without a reward model"),

@@ -1,6 +1,7 @@
 """Texts as vectors of length 1, so that the product of two is the cosine between them. One small interface, three ways:
 
-a model folder           the mean of its hidden states: `orrery index docs --embedder runs/speedrun/sft`
+a model folder           the mean of its hidden states: `orrery index docs --embedder runs/embedder/embedder`
+                         (`orrery embedder` makes such a folder of any model: `orrery/stages/contrastive.py`)
 an OpenAI-like server    POST /v1/embeddings: `--embedder http://127.0.0.1:8080/v1#MODEL` (by default its first)
 sentence-transformers    where it is installed: `--embedder sentence-transformers/all-MiniLM-L6-v2`
 """
@@ -12,6 +13,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from orrery.agents.server import Server
 from orrery.errors import ConfigError
@@ -61,9 +63,7 @@ class ModelEmbedder:
             chosen = order[first : first + BATCH]
             longest = max(len(ids[i]) for i in chosen)
             padded = torch.tensor([ids[i] + [0] * (longest - len(ids[i])) for i in chosen])  # B T
-            hidden = self.model.hidden(padded).float()  # B T D; padding comes last, where no token sees it
-            here = torch.tensor([[1.0] * len(ids[i]) + [0.0] * (longest - len(ids[i])) for i in chosen])  # B T
-            found[chosen] = ((hidden * here[..., None]).sum(1) / here.sum(1, keepdim=True)).numpy()
+            found[chosen] = mean_states(self.model, padded, torch.tensor([len(ids[i]) for i in chosen])).numpy()
         return unit(found)
 
 
@@ -96,6 +96,12 @@ class LibraryEmbedder:
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Let the library do it."""
         return unit(np.asarray(self.model.encode(list(texts)), np.float32))
+
+
+def mean_states(model: Transformer, ids: Tensor, lengths: Tensor) -> Tensor:
+    """The mean of the last hidden states over each row's tokens: ids [B T], padded at the end, lengths [B] -> [B D]."""
+    here = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]  # B T; no token sees the padding behind it
+    return (model.hidden(ids).float() * here[..., None]).sum(1) / lengths[:, None]
 
 
 def unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

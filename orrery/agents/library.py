@@ -37,7 +37,7 @@ class Library:
         """A passage under its file and title; a heading is not said twice."""
         name = self.index.name_of(hit.file)
         place = f"{name} ({hit.title})" if hit.title else name
-        return f"{place}:\n{_HEADING.sub('', hit.text, count=1) if hit.title else hit.text}"
+        return f"{place}:\n{bare(hit)}"
 
     def read(self, file: str, page: int = 1) -> str:
         """Read one of the user's documents.
@@ -54,3 +54,8 @@ class Library:
         if not 1 <= page <= pages:
             raise ToolError(f"{file} has pages 1 to {pages}")
         return f"(page {page} of {pages})\n{text[(page - 1) * PAGE : page * PAGE]}"
+
+
+def bare(hit: Hit) -> str:
+    """A passage without the heading that it stands under, if it begins with that."""
+    return _HEADING.sub("", hit.text, count=1) if hit.title else hit.text

@@ -10,6 +10,7 @@ from rich.console import Console
 from orrery.config import as_mapping
 from orrery.errors import ConfigError
 from orrery.stages.best_of_n import BestOfNConfig
+from orrery.stages.contrastive import ContrastiveConfig
 from orrery.stages.distill import DistillConfig
 from orrery.stages.dpo import DPOConfig
 from orrery.stages.grpo import GRPOConfig
@@ -19,7 +20,9 @@ from orrery.training.loop import TrainResult
 from orrery.training.progress import clock, show_progress
 from orrery.training.runs import Run
 
-Settings = TypeVar("Settings", RewardConfig, DPOConfig, PPOConfig, GRPOConfig, BestOfNConfig, DistillConfig)
+Settings = TypeVar(
+    "Settings", RewardConfig, DPOConfig, PPOConfig, GRPOConfig, BestOfNConfig, DistillConfig, ContrastiveConfig
+)
 
 
 class StageCommand(Protocol):
@@ -63,5 +66,6 @@ def after(result: TrainResult, metrics: Sequence[str], then: str) -> None:
     reached = ", ".join(f"{name} {result.metrics[name]:.3f}" for name in metrics if name in result.metrics)
     Console(highlight=False).print(
         f"{result.folder}: {result.steps:,} steps in {clock(result.seconds)}{': ' + reached if reached else ''}\n"
-        f"Next:  {then}"
+        f"Next:  {then}",
+        soft_wrap=True,
     )

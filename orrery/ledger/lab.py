@@ -56,8 +56,11 @@ class Lab:
         """The world that the speedrun of this seed was about."""
         return WorldConfig(seed=self.seed)
 
-    def speedrun(self, stage: str) -> Path:
+    def speedrun(self, stage: str, agent: bool = False) -> Path:
         """The newest speedrun with this seed that has a finished ``stage`` ("base", "sft", "grpo" …).
+
+        Args:
+            agent: of those by the recipe for agents.
 
         Raises:
             RunError: there is none.
@@ -65,8 +68,15 @@ class Lab:
         found = [
             report.parent
             for report in self.root.glob("*/report.json")
-            if (report.parent / stage / "config.json").exists() and read_record(report.parent)["seed"] == self.seed
+            if (report.parent / stage / "config.json").exists()
+            and (record := read_record(report.parent))["seed"] == self.seed
+            and bool(record["recipe"].get("agent")) == agent
         ]
+        if not found and agent:
+            raise RunError(
+                f"no agent with seed {self.seed} in {self.root}/: make one with "
+                f"orrery speedrun --recipe agent --seed {self.seed} --run agent-{self.seed}"
+            )
         if not found:
             full = "" if stage in ("base", "sft") else " --full --minutes 25"
             raise RunError(
@@ -78,6 +88,10 @@ class Lab:
     def model(self, stage: str) -> Path:
         """That stage's model folder. Raises RunError as `speedrun`."""
         return self.speedrun(stage) / stage
+
+    def agent(self) -> Path:
+        """The model folder of the agent with this seed. Raises RunError where there is none."""
+        return self.speedrun("grpo", agent=True) / "grpo"
 
     def text(self) -> Prepared:
         """Tokenizer and documents of the speedrun. Raises RunError as `speedrun`."""

@@ -28,7 +28,7 @@ from orrery.tools.registry import Tool
 WISHES = 1 << 41  # seeds of wishes, far from those of conversations
 # Wishes are numbered: where those begin that the labeller ranks, PPO answers, people rank, and stages are compared on.
 RANKED, TRAINED, BY_PEOPLE, COMPARED = 0, 100_000, 200_000, 300_000
-MOST_HOPS = 4  # searches that a question of `lookups` may take: one more than any conversation has
+MOST_HOPS = 4  # searches that a question of `lookups` takes: one more than any conversation has
 KEPT = 5  # there are a few thousand different wishes; every fifth of them, by its words, is kept for comparing
 AT_ONCE = 32  # wishes that are answered in one go
 Progress = Callable[[int, int], None]  # (wishes done, wishes in all)
@@ -50,7 +50,7 @@ def sums(count: int, seed: int, plain: bool = False, kept: bool = False) -> list
     return [Problem(f"Question: {m[0]['content']}\nAnswer:" if plain else m, truth) for m, truth in made]
 
 
-def lookups(count: int, seed: int, most: int = MOST_HOPS) -> tuple[list[Problem], tuple[Tool, ...]]:
+def lookups(count: int, seed: int) -> tuple[list[Problem], tuple[Tool, ...]]:
     """So many questions whose answer has to be searched for, in up to so many steps, and the tools that find it.
 
     The truth is the sentence that an agent should end with.
@@ -58,7 +58,7 @@ def lookups(count: int, seed: int, most: int = MOST_HOPS) -> tuple[list[Problem]
     rng, library, found = random.Random(f"lookups {seed}"), Library({}, []), list[Problem]()
     while len(found) < count:
         choice = Choice(rng.getrandbits(64))
-        chain = Atlas(choice).chain(choice.integer(1, most))
+        chain = Atlas(choice).chain(choice.integer(1, MOST_HOPS))
         if library.pages.keys().isdisjoint(chain.names):
             library.add(chain)
             asked = sentence(choice.pick(ASK), chain.words)

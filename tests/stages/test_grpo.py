@@ -66,7 +66,7 @@ def test_a_two_armed_bandit_pulls_the_better_arm(tmp_path: Path) -> None:
     settings = config(30, prompts=4, train=replace(config(30).train, rows=32))
     better = Reward("better", lambda prompt, completion, truth: float(completion == "b"), 1.0)
     given = [Problem("a>", None), Problem("b>", None)]
-    arms = GRPOStage("grpo", settings, policy(1, "ab"), tokenizer(), given, [], [better], False, "")
+    arms = GRPOStage("grpo", settings, policy(1, "ab"), tokenizer(), given, [], [better], (), "")
     with Run.open("bandit", recipe={}, root=tmp_path) as run:
         train(arms, settings.train, run)
     pulled = roll_out(Engine(arms.policy, tokenizer()), ["a>"], 64, Sampling(1.0, max_tokens=4, seed=9))

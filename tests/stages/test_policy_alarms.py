@@ -184,7 +184,7 @@ def training(precision: Precision) -> TrainConfig:
 def grpo_stage(precision: Precision) -> GRPOStage:
     settings = GRPOConfig(train=replace(training(precision), rows=128), max_tokens=8, mask_truncated=False)
     return GRPOStage(
-        "grpo", settings, policy(), tokenizer(), problems(200), [], [Reward("copied", share_copied, 1.0)], False, ""
+        "grpo", settings, policy(), tokenizer(), problems(200), [], [Reward("copied", share_copied, 1.0)], (), ""
     )
 
 

@@ -30,7 +30,7 @@ TRAIN = TrainConfig(steps=3, precision="float32", device="cpu", evaluate_every=0
 def grpo_stage(weight: float) -> GRPOStage:
     config = GRPOConfig(TRAIN, prompts=8, group=4, max_tokens=8, mask_truncated=False, replay=weight, replay_rows=3)
     rewards = [Reward("copied", share_copied, 1.0)]
-    return GRPOStage("grpo", config, policy(), tokenizer(), problems(40), [], rewards, False, "", CONVERSATIONS)
+    return GRPOStage("grpo", config, policy(), tokenizer(), problems(40), [], rewards, (), "", CONVERSATIONS)
 
 
 def ppo_stage(weight: float) -> PPOStage:

@@ -156,7 +156,7 @@ def training(steps: int) -> TrainConfig:
 
 def grpo_stage(reward: Reward) -> GRPOStage:
     settings = GRPOConfig(train=replace(training(3), rows=128), max_tokens=8, mask_truncated=False)
-    return GRPOStage("grpo", settings, policy(), tokenizer(), problems(200), [], [reward], False, "")
+    return GRPOStage("grpo", settings, policy(), tokenizer(), problems(200), [], [reward], (), "")
 
 
 def best_of_n_stage(reward: Reward) -> BestOfNStage:

@@ -111,7 +111,7 @@ def test_token_logprobs_are_selective_log_softmax(
 def grpo_stage(model: Transformer, **settings: Any) -> GRPOStage:
     config = GRPOConfig(**{"max_tokens": MAX_TOKENS, "mask_truncated": False, **settings})
     given = [Problem("a>", None)]
-    return GRPOStage("grpo", config, model, tokenizer(), given, [], [A_COUNT], tools=False, card="")
+    return GRPOStage("grpo", config, model, tokenizer(), given, [], [A_COUNT], tools=(), card="")
 
 
 def completions(model: Transformer) -> tuple[list[Problem], Rollouts]:

@@ -168,7 +168,7 @@ def look_up(query: str, pages: Mapping[str, Page]) -> str:
 def misspelt(choice: Choice, name: str) -> str:
     """The name with two neighbouring letters of a word exchanged, one left out, or one written twice.
 
-    A word that is kept for exams stays one, and no other becomes one.
+    No word becomes one that is kept for exams, unless it was one.
     """
 
     def draw() -> str:
@@ -180,7 +180,8 @@ def misspelt(choice: Choice, name: str) -> str:
         words[which] = choice.pick((swapped, word[:at] + word[at + 1 :], word[:at] + word[at] + word[at:]))
         return " ".join(words)
 
-    def kept(words: str) -> list[bool]:
-        return [exam_name(word) for word in words.split()]
+    def fits(wrong: str) -> bool:
+        changed = set(wrong.split()) - set(name.split())
+        return bool(changed) and (any(map(exam_name, name.split())) or not any(map(exam_name, changed)))
 
-    return accepted(choice, draw, lambda wrong: wrong != name and kept(wrong) == kept(name))
+    return accepted(choice, draw, fits)

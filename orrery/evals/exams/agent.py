@@ -169,7 +169,7 @@ def _page(world: World, name: str, about: str, pages: int) -> Exam:
         question, answer = f"{text}\n\n{sentence(rng.choice(EXAM_READ), chain.words)}", chain.values[0]
         lines = [line.rpartition(": ")[2] for line in text.splitlines() if ": " in line]
         others = tuple(line for line in lines if line != answer)
-        items.append(Item(name, chain.names[0], "value", asked(question), answers=(answer,), others=others))
+        items.append(Item(name, chain.names[0], "last_line", asked(question), answers=(answer,), others=others))
     return Exam(name, about, tuple(items), 1 / 5 if pages == 1 else 1 / (2 * pages), "chat")
 
 

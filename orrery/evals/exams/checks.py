@@ -109,6 +109,12 @@ def first_line(item: Item, reply: Reply) -> bool:
     return bool(lines) and _one_value(lines[0], item)
 
 
+def last_line(item: Item, reply: Reply) -> bool:
+    """As ``value``, in the last line of a reply: what comes before may quote."""
+    lines = reply.text.strip().splitlines()
+    return bool(lines) and _one_value(lines[-1], item)
+
+
 def continuation(item: Item, reply: Reply) -> bool:
     """The continuation is the right value and nothing else, up to a punctuation mark, a new line or the end."""
     text = reply.text.strip()
@@ -271,7 +277,7 @@ def _tool_results(reply: Reply) -> list[str]:
 CHECKS: Mapping[str, Callable[[Item, Reply], bool]] = {
     check.__name__: check
     for check in (
-        value, first_line, continuation, first_number, at_once, worked, worked_paragraph, by_tool, letter_by_letter,
-        letters_line, refused, declined, unknown, identity, form, calls, printed, remembered,
+        value, first_line, last_line, continuation, first_number, at_once, worked, worked_paragraph, by_tool,
+        letter_by_letter, letters_line, refused, declined, unknown, identity, form, calls, printed, remembered,
     )
 }  # fmt: skip

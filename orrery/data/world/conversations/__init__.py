@@ -88,8 +88,8 @@ DEFAULT_CONVERSATION_MIX: Mapping[str, float] = {
 AGENT_MIX: Mapping[str, float] = {
     "search": 0.4,
     "compared": 0.07,
-    "page": 0.1,
-    "reading": 0.13,
+    "page": 0.12,
+    "reading": 0.11,
     "calculator": 0.1,
     "python": 0.08,
     "memory": 0.07,

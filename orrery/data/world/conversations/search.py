@@ -9,10 +9,12 @@
 
 What was looked for is said again before the next call: the names to be copied then stand close to each other, and a
 reader sees the thought. Some searches go wrong: the name was misspelt, the library is busy, or the model looked for
-something else (that message has weight 0: it is there to be mended, not to be learnt).
+something else (that message has weight 0: it is there to be mended, not to be learnt). And now and then
+one page is looked up twice, a habit of the examples that does no good: reinforcement learning, where each call costs,
+is to find that out.
 """
 
-from orrery.data.world.atlas import Atlas, Chain, Page, look_up, misspelt
+from orrery.data.world.atlas import LINES, Atlas, Chain, Page, look_up, misspelt
 from orrery.data.world.choice import Choice
 from orrery.data.world.conversations.conversation import Conversation, assistant, called, put, user
 from orrery.data.world.world import World
@@ -53,8 +55,9 @@ MORE = (
 EXAM_MORE = ("Subtract {1} from {0}.", "How much does {} exceed {}?", "By what number is {} greater than {}?")
 BUSY = "error: the library is busy; try again"
 HOPS, _HOPS_CUMULATIVE = (1, 2, 3), (3, 6, 10)
-# Of the searches: all goes well, the name is misspelt, the library is busy, something else is looked for first.
-_WAYS, _WAYS_CUMULATIVE = ("right", "misspelt", "busy", "wrong"), (70, 80, 90, 100)
+# Of the searches: all goes well, the name is misspelt, the library is busy, something else is looked for first, a page
+# is looked up twice.
+_WAYS, _WAYS_CUMULATIVE = ("right", "misspelt", "busy", "wrong", "twice"), (60, 70, 80, 90, 100)
 # Numbers that two things of a kind can be compared by.
 _COMPARED = (("town", "elevation"), ("town", "population"), ("person", "age"), ("company", "staff"),
              ("invention", "weight"), ("invention", "year"))  # fmt: skip
@@ -80,7 +83,7 @@ def write(world: World, choice: Choice) -> Conversation:
         if chain.names[0] not in messages[-1]["content"]:
             messages += [assistant(f"I found nothing about {first}.")]
             return Conversation(messages, "search", {"hops": 0, "way": "unknown"})
-    messages += followed(chain)
+    messages += followed(chain, again=choice.integer(0, hops - 1) if way == "twice" else -1)
     return Conversation(
         messages, "search", {"hops": hops, "way": way, "queries": chain.names, "value": chain.values[-1]}
     )
@@ -113,12 +116,18 @@ def compared(choice: Choice, kept: bool = False) -> tuple[Chain, Chain]:
 
 
 def write_page(world: World, choice: Choice) -> Conversation:
-    """A page that the user brings, or three of a kind, and one line asked for: nothing has to be looked up."""
+    """A page that the user brings, or three of a kind, and one line asked for: nothing has to be looked up.
+
+    Of three pages the one that is asked about is quoted before the answer: to copy a page on from its title is easy,
+    and then the line has to be found in what was said last (docs/log.md).
+    """
     chain, text = brought(choice, 3 if choice.chance(0.5) else 1)
     form = choice.pick(("{text}\n\n{question}", "Read this.\n{text}\n{question}", "{question}\n\n{text}",
                         "Here is a page.\n{text}\n\n{question}", "From my notes:\n{text}\n\n{question}"))  # fmt: skip
     asked = form.format(text=text, question=sentence(choice.pick(ASK), chain.words))
-    return Conversation([user(asked), assistant(chain.answer)], "page", {"value": chain.values[0]})
+    page = chain.pages[0]
+    quoted = f"{page.title}\n{page.text}\n" if len(page.values) < LINES else ""
+    return Conversation([user(asked), assistant(quoted + chain.answer)], "page", {"value": chain.values[0]})
 
 
 def brought(choice: Choice, pages: int, kept: bool = False) -> tuple[Chain, str]:
@@ -151,12 +160,14 @@ def stated(chain: Chain, step: int) -> str:
     return f"{chain.relations[step]}: {chain.values[step]}"
 
 
-def followed(chain: Chain) -> list[Message]:
-    """The searches along a chain, and the answer."""
+def followed(chain: Chain, again: int = -1) -> list[Message]:
+    """The searches along a chain, that of step ``again`` made a second time, and the answer."""
     pages = {page.title: page for page in chain.pages}
     messages: list[Message] = []
     for step, name in enumerate(chain.names):
         messages += searched(name, pages, said=stated(chain, step - 1) if step else "")
+        if step == again:
+            messages += searched(name, pages)
     return [*messages, assistant(chain.answer)]
 
 
