@@ -253,7 +253,7 @@ def plan_table(plan: Plan) -> Table:
         "pretrain": f"{plan.layers} layers × {plan.width}, {plan.pretrain_steps:,} steps",
         "conversations": f"{plan.mixed_conversations:,} between documents, {plan.conversations:,} for tuning",
         "tune": f"{plan.sft_steps:,} steps",
-        "post-training": "reward model, DPO, PPO, GRPO and their exams",
+        "post-training": "what comes after tuning, and its exams",
         "start and measure": f"{plan.tokens_per_s:,.0f} tokens/s, matmul {plan.matmul_rate / 1e9:,.0f} GFLOP/s",
     }
     for part, seconds in plan.seconds.items():

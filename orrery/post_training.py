@@ -105,8 +105,7 @@ class PostTraining:
                 minutes=self.minutes("grpo"), resume="auto",
             ))  # fmt: skip
         except NothingToLearn as error:  # minutes too few for a model that can do a sum now and then
-            run.events.append("alarm", "grpo", 0, {"message": str(error)})
-            self.console.print(f"[yellow]no grpo:[/] {error}")
+            no_grpo(run, self.console, error)
         return results
 
     def settings(self, config: Settings) -> Settings:
@@ -159,6 +158,12 @@ def ranked_stories(
             model, world, count, completions, noise, max_tokens, seed,
             lambda done, total: bar.update(task, completed=done, total=total),
         )  # fmt: skip
+
+
+def no_grpo(run: Run, console: Console, error: NothingToLearn) -> None:
+    """Say, in the run's events too, why GRPO is left out."""
+    run.events.append("alarm", "grpo", 0, {"message": str(error)})
+    console.print(f"[yellow]no grpo:[/] {error}")
 
 
 def finished(result: TrainResult) -> TrainResult:

@@ -28,16 +28,22 @@ from orrery.data.prepare import Prepared, prepare_own, prepare_world, read_back
 from orrery.data.world.conversations import AGENT_MIX, DEFAULT_CONVERSATION_MIX
 from orrery.data.world.corpus import talk
 from orrery.data.world.world import World, WorldConfig
-from orrery.errors import ConfigError, RunError
-from orrery.evals.exams import build_exams
+from orrery.errors import ConfigError, NothingToLearn, RunError
+from orrery.evals.exams import Exam, build_exams
 from orrery.evals.exams.agent import build_agent_exams
 from orrery.evals.report import Report
 from orrery.evals.run import Score, not_applicable, run_exams
 from orrery.files import write_atomically
 from orrery.inference.engine import Engine
 from orrery.plan import Plan, Talk, fit, plan_table, shape_of
-from orrery.post_training import LEAST_MINUTES, PostTraining, PostTrainingConfig, finished
-from orrery.speedrun_report import Part, make_report, say_what_next
+from orrery.post_training import LEAST_MINUTES, PostTraining, PostTrainingConfig, finished, no_grpo
+from orrery.speedrun_report import (
+    Part,
+    make_report,
+    questions_for_agent,
+    questions_for_assistant,
+    say_what_next,
+)
 from orrery.stages.compare import Compared
 from orrery.stages.from_world import lookups
 from orrery.stages.grpo import grpo
@@ -142,6 +148,8 @@ def speedrun(config: SpeedrunConfig) -> Report:
         raise ConfigError(f"--minutes is {config.minutes:g}; it must be above 0, for instance --minutes 10")
     if bool(config.width) != bool(config.layers) or config.width % 32 or min(config.width, config.layers) < 0:
         raise ConfigError("--width (a multiple of 32) and --layers go together: set both, or neither")
+    if config.agent and (config.full or config.data):
+        raise ConfigError("--agent is a recipe of its own: leave out --full and --data")
     if min(config.pretrain_steps, config.sft_steps) < 0:
         raise ConfigError("--pretrain-steps and --sft-steps cannot be negative; 0 fits them to the minutes")
     console = Console(stderr=True, highlight=False)
@@ -204,6 +212,7 @@ class _Speedrun:
         if config.full and not self.mix:
             self.mix = {**DEFAULT_CONVERSATION_MIX, **CHAINS}
         self.tools: tuple[Tool, ...] = (CALCULATOR,)
+        self.exams: list[Exam] = []
         if config.agent:
             self.exams, self.tools = build_agent_exams(self.world)
         elif not self.own_text:
@@ -220,7 +229,7 @@ class _Speedrun:
             assistant = self.assistant(plan, base.result.folder, text, spoken[plan.mixed_conversations :])
             parts, compared = {"base": base, "sft": assistant}, list[Compared]()
             if self.config.agent:
-                parts["grpo"] = self.practice(assistant.result.folder, spoken[-REPLAYED:])
+                parts |= self.practice(assistant.result.folder, spoken[-REPLAYED:])
             elif self.config.full:
                 after, compared = self.post_training(assistant.result.folder)
                 parts |= after
@@ -228,8 +237,9 @@ class _Speedrun:
             self.keep_time()  # a resumed run goes on counting from here
         recipe = {**as_mapping(self.config), "plan": asdict(plan)}
         report = make_report(
-            self.run, recipe, self.config.minutes, self.keep_time(), parts, self.world, self.own_text, compared
-        )
+            self.run, recipe, self.config.minutes, self.keep_time(), parts, self.own_text, compared,
+            questions_for_agent(self.exams) if self.config.agent else questions_for_assistant(self.world), self.tools,
+        )  # fmt: skip
         say_what_next(report, self.run.folder)
         return report
 
@@ -318,19 +328,25 @@ class _Speedrun:
         finished(result)
         return Part(result, self.examine("sft", result.folder, chat=True))
 
-    def practice(self, sft: Path, spoken: list[list[Message]]) -> Part:
-        """GRPO through the loop: questions are searched for, right answers rewarded, every call costs."""
+    def practice(self, sft: Path, spoken: list[list[Message]]) -> dict[str, Part]:
+        """GRPO through the loop: questions are searched for, right answers rewarded, every call costs.
+
+        Nothing where the agent never finds an answer: then there is nothing to reward.
+        """
         problems, tools = lookups(LOOKUPS, self.config.seed)
         settings = replace(self.config.post.grpo, seed=self.config.seed)
         minutes = max(LEAST_MINUTES, self.minutes_left(AGENT_END_SECONDS))
         if steps := self.config.post.steps:
             settings, minutes = replace(settings, train=replace(settings.train, steps=steps)), 0.0
-        result = grpo(
-            settings, self.run, parent=sft, problems=problems, rewards=rewards_from(["exact"]), tools=tools,
-            conversations=spoken, minutes=minutes, resume="auto",
-        )  # fmt: skip
-        finished(result)
-        return Part(result, self.examine("grpo", result.folder, chat=True))
+        try:
+            result = grpo(
+                settings, self.run, parent=sft, problems=problems, rewards=rewards_from(["exact"]), tools=tools,
+                conversations=spoken, minutes=minutes, resume="auto",
+            )  # fmt: skip
+        except NothingToLearn as error:
+            no_grpo(self.run, self.console, error)
+            return {}
+        return {"grpo": Part(finished(result), self.examine("grpo", result.folder, chat=True))}
 
     def minutes_left(self, end_seconds: float) -> float:
         """Of those asked for, what is left when so many seconds are kept for the end."""

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from orrery.data.world.world import World
 from orrery.evals.exams import EXAM_VERSION
+from orrery.evals.exams.exam import Exam, asked
 from orrery.evals.report import Report, StageSummary, render_html
 from orrery.evals.run import Score
 from orrery.evals.table import compared_table, conversation_line, exam_table
@@ -17,7 +18,9 @@ from orrery.files import write_atomically
 from orrery.inference.engine import Engine
 from orrery.inference.sampling import Sampling
 from orrery.stages.compare import Compared
+from orrery.stages.conversations import Conversation
 from orrery.tokenizers.chat import Message
+from orrery.tools.registry import Tool
 from orrery.training.events import read_events
 from orrery.training.held_out import by_genre
 from orrery.training.loop import TrainResult
@@ -35,8 +38,9 @@ class Part:
 
 
 def make_report(
-    run: Run, recipe: Mapping[str, Any], minutes: float, wall_s: float, parts: Mapping[str, Part], world: World,
-    own_text: bool, compared: Sequence[Compared],
+    run: Run, recipe: Mapping[str, Any], minutes: float, wall_s: float, parts: Mapping[str, Part],
+    own_text: bool, compared: Sequence[Compared], questions: Sequence[Conversation],
+    tools: Sequence[Tool],
 ) -> Report:  # fmt: skip
     """Write report.json and report.html into the run.
 
@@ -46,7 +50,10 @@ def make_report(
         parts: stage → what it came to.
         own_text: there is no world to be examined about.
         compared: the stages side by side; empty without post-training.
+        questions: what the model at the end is asked for all to see.
+        tools: that it may call.
     """
+    shown = "grpo" if recipe["agent"] and "grpo" in parts else "sft"
     report = Report(
         run=run.name,
         minutes=minutes,
@@ -59,7 +66,7 @@ def make_report(
         stages={name: _summary(part.result) for name, part in parts.items()},
         exams=[score for part in parts.values() for score in part.scores],
         compared=[asdict(one) for one in compared],
-        conversations=_conversations(parts["sft"].result.folder, world),
+        conversations=_answered(parts[shown].result.folder, questions, tools),
     )
     write_atomically(run.folder / "report.json", json.dumps(report.as_json(), indent=2) + "\n")
     write_atomically(run.folder / "report.html", render_html(report, read_events(run.folder)))
@@ -76,21 +83,27 @@ def say_what_next(report: Report, folder: Path) -> None:
         out.print()
         for message in messages:
             out.print(conversation_line(message), soft_wrap=True)
-    best = "grpo" if "grpo" in report.stages else "sft"
+    best = folder / ("grpo" if "grpo" in report.stages else "sft")
+    then = f"  orrery chat --model {best}\n"
+    if report.recipe["agent"]:
+        then = (
+            "  orrery data atlas --out atlas        # pages that it never read, and questions about them\n"
+            "  orrery index atlas --index atlas.db\n"
+            f'  orrery agent "a question of atlas/questions.jsonl" --model {best} --tools search --index atlas.db\n'
+        )
     out.print(
         f"\n[bold]{clock(report.wall_s)}[/] of {report.minutes:g} minutes, {report.peak_memory_mb:,.0f} MB. Next:\n"
-        f"  orrery chat --model {folder}/{best}\n"
-        f"  orrery model {folder}/{best}\n"
-        f"  open {folder}/report.html"
+        f"{then}  orrery model {best}\n  open {folder}/report.html",
+        soft_wrap=True,
     )
 
 
-def _conversations(folder: Path, world: World) -> list[list[Message]]:
-    """Five questions to the assistant and what it answers."""
+def questions_for_assistant(world: World) -> list[Conversation]:
+    """Itself, a fact, a sum, nobody's fact, a story."""
     facts = world.facts_where(kind="person", band="head", asked=False, relation="birthplace")
     unknown = world.unknown("person", "exam")
-    asked: list[list[Message]] = [
-        [{"role": "user", "content": text}]
+    return [
+        asked(text)
         for text in (
             "Hello! Who are you?",
             facts[0].relation.questions[0].replace("{name}", facts[0].entity.name),
@@ -99,8 +112,18 @@ def _conversations(folder: Path, world: World) -> list[list[Message]]:
             "Tell me a short story about a cat.",
         )
     ]
-    replies = Engine.load(folder).chat(asked, Sampling(max_tokens=120))
-    return [[*question, *reply] for question, reply in zip(asked, replies, strict=True)]
+
+
+def questions_for_agent(exams: Sequence[Exam]) -> list[Conversation]:
+    """The first question of each kind that takes a tool."""
+    shown = ("search_two", "search_mended", "compared", "python", "memory_kept", "arithmetic_tool")
+    return [exam.items[0].messages or () for exam in exams if exam.name in shown]
+
+
+def _answered(folder: Path, questions: Sequence[Conversation], tools: Sequence[Tool]) -> list[list[Message]]:
+    """The questions and what the model answers."""
+    replies = Engine.load(folder, tools).chat(questions, Sampling(max_tokens=160))
+    return [[*question, *reply] for question, reply in zip(questions, replies, strict=True)]
 
 
 def _summary(result: TrainResult) -> StageSummary:

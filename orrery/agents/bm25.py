@@ -23,6 +23,13 @@ from collections.abc import Iterable, Mapping
 K1, B = 1.2, 0.75  # as Lucene has them
 
 _WORD = re.compile(r"\w+")
+# Words that say nothing of what a question is about: sharing one of them does not make a text relevant.
+COMMON = frozenset(
+    """a about all also am an and any are as at be been but by can could did do does for from had has have he her him
+    his how i if in into is it its just me more my no not of on one or our out please she so some tell than that the
+    their them then there they this to up us was we were what when where which who why will with would yes you
+    your""".split()
+)
 
 
 def words(text: str) -> list[str]:
@@ -32,6 +39,15 @@ def words(text: str) -> list[str]:
     ['île', 'de', 'france', '12', '012', 'km²']
     """
     return _WORD.findall(text.lower())
+
+
+def telling(question: str) -> list[str]:
+    """The words of a question that say what it is about.
+
+    >>> telling("What is the elevation of Kugeax?")
+    ['elevation', 'kugeax']
+    """
+    return [word for word in words(question) if word not in COMMON]
 
 
 def bm25(

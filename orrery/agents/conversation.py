@@ -17,18 +17,11 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from orrery.agents.bm25 import Postings, words
+from orrery.agents.bm25 import Postings, telling
 from orrery.database import Base, Database
 from orrery.tokenizers.chat import Message
 
 RECALLED = 2  # turns that are put before the model again
-# Words that say nothing of what a question is about: sharing one of them does not make a turn relevant.
-COMMON = frozenset(
-    """a about all also am an and any are as at be been but by can could did do does for from had has have he her him
-    his how i if in into is it its just me more my no not of on one or our out please she so some tell than that the
-    their them then there they this to up us was we were what when where which who why will with would yes you
-    your""".split()
-)
 HEADER = "From earlier conversations:"
 
 
@@ -92,8 +85,7 @@ class Conversation:
         postings = Postings()
         for row in rows:
             postings.add(f"{row.question} {row.answer}")
-        telling = " ".join(word for word in words(question) if word not in COMMON)
-        found = [rows[number] for number, _ in postings.rank(telling, RECALLED)]
+        found = [rows[number] for number, _ in postings.rank(" ".join(telling(question)), RECALLED)]
         return [f"User: {row.question}\nAssistant: {row.answer}" for row in found]
 
     def add(self, question: str, answer: str) -> None:

@@ -29,7 +29,7 @@ from typing import Literal, Self, get_args
 
 import numpy as np
 
-from orrery.agents.bm25 import bm25, words
+from orrery.agents.bm25 import bm25, telling, words
 from orrery.agents.chunking import OVERLAP, SIZE, Strategy, chunks, strategy_for
 from orrery.agents.documents import read_text, text_files
 from orrery.agents.embeddings import Embedder, embedder_for
@@ -127,8 +127,11 @@ class Index:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Close it. Raises DataError where another process has kept it locked, or the disk is full."""
         self.db.close()
+        if isinstance(error, sqlite3.OperationalError):
+            raise DataError(f"{self.path}: {error}; what was indexed before is kept, run it again") from error
 
     def update(self, paths: Sequence[Path], on_file: Callable[[int, int], None] = lambda done, total: None) -> Updated:
         """Bring the index up to date with these files and folders; what has vanished from them is forgotten.
@@ -282,7 +285,7 @@ class Index:
     def _by_words(self, query: str) -> list[tuple[int, float]]:
         """(chunk, score), best first, of the chunks that share a word with the query."""
         total, mean = self.db.execute("SELECT count(*), avg(words) FROM chunks").fetchone()
-        asked = list(dict.fromkeys(words(query)))
+        asked = list(dict.fromkeys(telling(query) or words(query)))
         found: list[dict[int, int]] = [
             dict(self.db.execute("SELECT chunk, count FROM postings WHERE word = ?", (word,))) for word in asked
         ]

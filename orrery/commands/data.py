@@ -17,11 +17,12 @@ from orrery.data.names import NAMES_URL, fetch_names
 from orrery.data.sources import read_documents
 from orrery.data.world.atlas import FILES, Atlas
 from orrery.data.world.choice import Choice
-from orrery.data.world.conversations import conversations
+from orrery.data.world.conversations import AGENT_MIX, conversations
 from orrery.data.world.conversations.search import EXAM_ASK, sentence
 from orrery.data.world.generate import Split, documents
 from orrery.data.world.world import World, WorldConfig
 from orrery.errors import ConfigError
+from orrery.evals.exams.agent import Library
 from orrery.files import write_atomically
 
 
@@ -33,6 +34,7 @@ class WorldCommand:
     provenance; each line of conversations has messages and kind. The same seed gives the same bytes.
 
     Example: orrery data world --out world.jsonl --count 10000
+    Example: orrery data world --out described.jsonl --count 8000 --conversations --agent --describe
     """
 
     out: Path
@@ -41,6 +43,10 @@ class WorldCommand:
     """How many documents or conversations."""
     conversations: bool = False
     """Write conversations (what `orrery sft --data` reads) instead of documents."""
+    agent: bool = False
+    """Of conversations: those of an agent, which search, calculate, run code and remember."""
+    describe: bool = False
+    """With --agent: describe the tools in each, as other programs that serve a model do."""
     validation: bool = False
     """Write held-out documents instead of training documents."""
     world: WorldConfig = field(default_factory=WorldConfig)
@@ -120,11 +126,18 @@ def fetch(config: FetchCommand) -> None:
 
 
 def write_world(config: WorldCommand) -> None:
-    """Write the world as `config` says. Raises `ConfigError` for a count below 1, `RunError` when the disk is full."""
+    """Write the world as `config` says.
+
+    Raises:
+        ConfigError: a count below 1, or flags that do not go together.
+        RunError: the disk is full.
+    """
     if config.count < 1:
         raise ConfigError(f"--count is {config.count}; ask for at least one")
+    if (config.agent and not config.conversations) or (config.describe and not config.agent):
+        raise ConfigError("--describe goes with --agent, and --agent with --conversations")
     world = World(config.world)
-    rows = _conversations(world, config.count) if config.conversations else _documents(world, config)
+    rows = _conversations(world, config) if config.conversations else _documents(world, config)
     lines = [json.dumps(row, ensure_ascii=False) for row in track(rows, "writing", total=config.count, transient=True)]
     write_atomically(config.out, "\n".join(lines) + "\n")
     size = config.out.stat().st_size
@@ -138,9 +151,14 @@ def _documents(world: World, config: WorldCommand) -> Iterator[dict[str, Any]]:
         yield asdict(document)
 
 
-def _conversations(world: World, count: int) -> Iterator[dict[str, Any]]:
-    for conversation in conversations(world, count):
-        yield {"messages": conversation.messages, "kind": conversation.kind}
+def _conversations(world: World, config: WorldCommand) -> Iterator[dict[str, Any]]:
+    schemas = {tool.name: tool.schema for tool in Library({}, []).tools()}
+    for one in conversations(world, config.count, mix=AGENT_MIX if config.agent else None):
+        row: dict[str, Any] = {"messages": one.messages, "kind": one.kind}
+        if config.describe:
+            called = {call["function"]["name"] for message in one.messages for call in message.get("tool_calls", ())}
+            row["tools"] = [schemas[name] for name in sorted(called or {"calculator"})]
+        yield row
 
 
 def show(config: ShowCommand) -> None:

@@ -50,7 +50,7 @@ PHRASINGS = 4  # of each question that is probed
 NOBODY = 0.5  # of the questions probed are about names that nobody has
 STEPS, ROWS = 120, 8
 INVENTED = 0.2  # of the questions about nobody: where refusals are read off the curve
-TOLD = (0, 10, 30, 100)  # how often a fact stood in the documents: at least so often
+TOLD = (0, 60, 120, 240)  # how often a fact stood in the documents: at least so often
 SHOWN = 3
 
 

@@ -34,7 +34,7 @@ from orrery.tokenizers.special import TOOL_CALL
 QUESTIONS = 100
 PAGES = 3
 SHOWN = 2
-STEPS = {"one": 1, "two": 2, "three": 3}
+HOPS = {"one": 1, "two": 2, "three": 3}
 WAYS = ("closed book", "thinking", "in the prompt", "ReAct")
 
 
@@ -42,7 +42,7 @@ def measure(lab: Lab) -> None:
     """A row for each number of steps and way: which answers are right."""
     library = Library({}, [])
     asked = {
-        name: fresh_chains(World(lab.world), f"react {hops}", library, hops, QUESTIONS) for name, hops in STEPS.items()
+        name: fresh_chains(World(lab.world), f"react {hops}", library, hops, QUESTIONS) for name, hops in HOPS.items()
     }
     engine = Engine.load(lab.agent(), library.tools())
     silent = silent_engine(lab.agent())
@@ -103,7 +103,7 @@ def correct(chain: Chain, text: str) -> bool:
 def summarise(rows: Sequence[Row]) -> Measured:
     """Share right by steps and way; how often thinking alone was right where ReAct was not."""
     found: dict[str, float] = {}
-    for name in STEPS:
+    for name in HOPS:
         right = {row["way"]: row["right"] for row in rows if row["steps"] == name}
         found |= {f"{name}, {way}": share(marked) for way, marked in right.items()}
         alone = [
@@ -133,5 +133,5 @@ CLAIM = Claim(
     measure=measure,
     summarise=summarise,
     judge=judge,
-    plot=dots(summarise, tuple(f"{name}, {way}" for name in STEPS for way in WAYS), "share of questions right"),
+    plot=dots(summarise, tuple(f"{name}, {way}" for name in HOPS for way in WAYS), "share of questions right"),
 )

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,8 @@ Conversation = Sequence[Message]
 def read_conversations(paths: Sequence[str | Path]) -> list[list[Message]]:
     """Read conversations from JSONL files, one ``{"messages": […]}`` a line; a folder stands for its .jsonl files.
 
-    Lines in GSM8K's form become conversations with calls of the calculator (`orrery.data.gsm8k`).
+    Lines in GSM8K's form become conversations with calls of the calculator (`orrery.data.gsm8k`). Where a line has
+    "tools" too, as files for tuning at OpenAI have, the system turn describes them.
 
     Raises:
         DataError: a file is missing, not UTF-8 or not JSON, a conversation is malformed or has no assistant's message
@@ -115,4 +117,18 @@ def _read_conversation(line: bytes, where: str) -> list[Message]:
         raise DataError(f'{where}: field "messages" is missing or no list; expected {{"messages": [{{"role": …}}, …]}}')
     messages: list[Message] = row["messages"]
     validate_messages(messages, where, training=True)
-    return messages
+    return messages if row.get("tools") is None else with_tools(messages, row["tools"], where)
+
+
+def with_tools(messages: list[Message], tools: Any, where: str) -> list[Message]:
+    """The conversation with these tools described in its system turn.
+
+    Raises:
+        DataError: they are no list of {"type": "function", "function": {"name": …}}.
+    """
+    functions = [tool.get("function") if isinstance(tool, dict) else None for tool in tools or [None]]
+    if not all(isinstance(function, dict) and isinstance(function.get("name"), str) for function in functions):
+        raise DataError(f'{where}: field "tools" must be a list of {{"type": "function", "function": {{"name": …}}}}')
+    if messages[0]["role"] == "system":
+        return [{**messages[0], "tools": tools}, *messages[1:]]
+    return [{"role": "system", "tools": tools}, *messages]

@@ -72,17 +72,18 @@ def render(
     Args:
         messages: a valid conversation (`validate_messages` checks one that comes from outside).
         add_generation_prompt: end with the header of the assistant's next turn.
-        tools: functions that the system turn describes, as {"type": "function", "function": {…}}.
+        tools: functions that the system turn describes, as {"type": "function", "function": {…}}. By default those
+            under "tools" of a system message at the beginning.
 
     Raises:
         DataError: a role is none of the four.
         TokenizerError: the tokenizer lacks the reserved tokens.
     """
     writer = _Writer(tokenizer)
-    if tools:
-        system = messages[0]["content"] if messages and messages[0]["role"] == "system" else None
-        _write_tools(writer, system, tools)
-        messages = messages[system is not None :]
+    first = messages[0] if messages and messages[0]["role"] == "system" else {}
+    if tools := tools or first.get("tools"):
+        _write_tools(writer, first.get("content"), tools)
+        messages = messages[bool(first) :]
     for message in messages:
         role = message["role"]
         if role not in ROLES:

@@ -15,3 +15,8 @@ def missing(query: str, titles: Iterable[str]) -> str:
     """
     near = difflib.get_close_matches(query, list(titles), 1, ALIKE)
     return f'{NOTHING}; did you mean "{near[0]}"?' if near else NOTHING
+
+
+def is_like(wrong: str, title: str) -> bool:
+    """Whether a search for the one would offer the other, were there no nearer title."""
+    return bool(difflib.get_close_matches(wrong, [title], 1, ALIKE))

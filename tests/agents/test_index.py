@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -181,6 +182,21 @@ class TestSettings:
             Index(path, SETTINGS)
         assert path.read_bytes() == before
 
+    def test_an_index_that_another_process_keeps_locked_is_said_and_keeps_what_it_has(
+        self, tmp_path: Path, notes: Path
+    ) -> None:
+        update(tmp_path, notes)
+        (notes / "new.txt").write_text("new")
+        other = sqlite3.connect(tmp_path / "index.db")
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DataError, match="locked; what was indexed before is kept"), Index(
+            tmp_path / "index.db", SETTINGS
+        ) as index:
+            index.db.execute("PRAGMA busy_timeout = 50")
+            index.update([notes])
+        other.close()
+        assert update(tmp_path, notes).new == 1
+
     def test_no_index(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="there is no index"):
             Index(tmp_path / "index.db")
@@ -274,12 +290,29 @@ class TestTheTools:
         with Index(tmp_path / "index.db") as index:
             tools = Library(index).tools()
             said = call_tool(tools, "search", {"query": "resume"})
-            assert said == f"{notes}/guide.md (Guide > Resume):\n## Resume\n\nAdd a flag."
+            assert said == "guide.md (Guide > Resume):\nAdd a flag."
             assert call_tool(tools, "search", {"query": "zebra"}) == "nothing found"
             assert call_tool(tools, "read", {"file": "notes/cat.txt"}).startswith("(page 1 of 1)\nThe cat sleeps")
             assert call_tool(tools, "read", {"file": "long.txt", "page": 2}).startswith("(page 2 of 2)\na a")
             assert call_tool(tools, "read", {"file": "long.txt", "page": 3}) == "error: long.txt has pages 1 to 2"
             assert call_tool(tools, "read", {"file": "/etc/passwd"}) == "error: no file is called '/etc/passwd'"
+
+    def test_a_name_that_is_a_heading_finds_what_stands_under_it_alone(self, tmp_path: Path, notes: Path) -> None:
+        (notes / "more.md").write_text("# Other\n\nHow to install and resume, and install again.\n")
+        with Index(tmp_path / "index.db", SETTINGS) as index:
+            index.update([notes])
+            library = Library(index)
+            assert library.search("install") == "guide.md (Guide > Install):\nType make."
+            assert library.search("Other") == "more.md (Other):\nHow to install and resume, and install again."
+            assert library.search("instal") == 'nothing found; did you mean "Install"?'
+            assert "more.md" in library.search("again install") and "guide.md" in library.search("again install")
+
+    def test_a_file_is_called_by_the_shortest_end_of_its_path(self, tmp_path: Path, notes: Path) -> None:
+        (notes / "deep" / "guide.md").write_text("# Deep\n\nOnly here.\n")
+        with Index(tmp_path / "index.db", SETTINGS) as index:
+            index.update([notes])
+            assert Library(index).search("deep").startswith("deep/guide.md (Deep):")
+            assert index.read("deep/guide.md").startswith("# Deep")
 
 
 class TestTheCommands:

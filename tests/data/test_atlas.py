@@ -86,7 +86,7 @@ def test_a_searcher_asks_for_the_names_on_the_way_and_ends_with_the_answer(spoke
         queries = [m["tool_calls"][0]["function"]["arguments"]["query"] for m in calls]
         way = one.provenance["way"]
         ways.add(way)
-        if way == "unknown":
+        if way == "nobody":
             assert one.messages[-1]["content"] == f"I found nothing about {queries[0]}."
             continue
         names = list(one.provenance["queries"])
@@ -95,7 +95,7 @@ def test_a_searcher_asks_for_the_names_on_the_way_and_ends_with_the_answer(spoke
         assert len(queries) == len(names) + (way != "right")
         # Only a search for something else is not trained on.
         assert [m.get("weight", 1) for m in calls] == [0 if way == "wrong" else 1] + [1] * (len(calls) - 1)
-    assert ways == {"right", "misspelt", "busy", "wrong", "unknown", "twice"}
+    assert ways == {"right", "misspelt", "busy", "wrong", "nobody", "twice"}
 
 
 @isolated

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 import pytest
 
 from orrery.errors import ConfigError
+from orrery.ledger.chunking import CUTS, RANKINGS
 from orrery.ledger.claim import Measured, by_seed, claim_named, claims, marks, share
 from orrery.ledger.data_engine import KINDS
 
 NAMES = {
-    "annealing", "base_vs_assistant", "bpe_tradeoff", "coreference", "data_engine", "distillation", "dpo_vs_ppo",
-    "embedding_norms", "emergence", "filler_tokens", "identity", "in_context_learning", "judge_vs_author",
-    "kv_per_layer", "memorised_or_new", "mental_arithmetic", "next_token", "over_optimisation",
-    "quality_over_quantity", "r1_curve", "refusals", "reversal", "self_consistency", "sft_ceiling", "tokens_to_think",
+    "annealing", "base_vs_assistant", "bpe_tradeoff", "chunking", "coreference", "data_engine", "distillation",
+    "dpo_vs_ppo", "embedding_norms", "emergence", "filler_tokens", "hallucination", "identity",
+    "in_context_learning", "judge_vs_author", "kv_per_layer", "memorised_or_new", "mental_arithmetic",
+    "next_token", "over_optimisation", "quality_over_quantity", "r1_curve", "react_hops", "refusals",
+    "reversal", "self_consistency", "sft_ceiling", "tokens_to_think", "tool_gain", "working_memory",
     "zero_shot_cot",
 }  # fmt: skip
 
@@ -59,6 +61,23 @@ def engine(mined: float, others: float) -> Measured:
     return {"mined exam": mined, "others, mean": others, **dict.fromkeys(KINDS, 0.0)}
 
 
+def hops(react: float, prompt: float) -> Measured:
+    return {f"{n}, {way}": value for n in ("one", "two", "three") for way, value in
+            (("ReAct", react), ("in the prompt", prompt), ("closed book", 0.0))}  # fmt: skip
+
+
+def cuts(heading: float, others: float) -> Measured:
+    return {f"{cut}, {ranking}, {what}": heading if cut == "heading" else others for cut in CUTS for ranking in RANKINGS
+            for what in ("recall@1", "right")}  # fmt: skip
+
+
+def refused(several: float, others: float, after: float = 0.1) -> Measured:
+    at = {f"refused at 20% invented, {who}, {how}": others for who in ("as it was", "tuned")
+          for how in ("this question", "several questions")}  # fmt: skip
+    return {**at, "refused at 20% invented, as it was, several questions": several,
+            "nobody, invented, as it was": 0.3, "nobody, invented, tuned": after}  # fmt: skip
+
+
 # Of each claim: numbers that it holds with, that refute it, and that leave it open.
 CASES: dict[str, tuple[Measured, Measured, Measured]] = {
     "annealing": tuple({"last is better than mixed by": x} for x in (0.02, -0.01, 0.005)),
@@ -100,6 +119,12 @@ CASES: dict[str, tuple[Measured, Measured, Measured]] = {
     "tokens_to_think": (steps(0.2, 0.9), steps(0.9, 0.8), steps(0.5, 0.6)),
     "zero_shot_cot": tuple({"as trained": 0.5, "other words": 0.5, "let's think step by step": x}
                            for x in (0.7, 0.5, 0.55)),
+    "tool_gain": tuple({"gain": x} for x in (0.95, 0.4, 0.7)),
+    "react_hops": (hops(0.95, 0.2), hops(0.9, 0.9), hops(0.5, 0.3)),
+    "working_memory": tuple({"another value in the context": x, "the fact in the context": 0.95}
+                            for x in (0.8, 0.3, 0.6)),
+    "hallucination": (refused(0.05, 0.3), refused(0.3, 0.3), refused(0.05, 0.3, after=0.4)),
+    "chunking": (cuts(0.9, 0.6), cuts(0.6, 0.6), cuts(0.62, 0.6)),
     "bpe_tradeoff": ({"best size": 4096}, {"best size": 1024}, {"best size": 4096}),
 }  # fmt: skip
 

@@ -1,6 +1,8 @@
 """Experiments as a person starts them, with the models of a very small speedrun."""
 
+import importlib
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -41,7 +43,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     world = World()
     spoken = [list(one.messages) for one in conversations(world, 300)]
     train = TrainConfig(steps=6, rows=4, evaluate_every=3, sample_every=0)
-    shape = ModelShape(width=32, layers=2, heads=1, kv_heads=1, head_width=32, mlp_width=64)
+    shape = ModelShape(width=32, layers=2, heads=1, kv_heads=1, head_width=32, mlp_width=64, context=512)
     written = list(documents(world, max_bytes=200_000))
     unseen = list(documents(world, max_bytes=60_000, split="validation"))
     with Run.open("tiny", recipe={}, seed=0, root=runs) as run:
@@ -55,7 +57,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         base = pretrain(PretrainConfig(shape, train), run, data=text.data, held_out=text.held_out,
                         tokenizer=text.tokenizer)  # fmt: skip
         sft(SFTConfig(replace(train, steps=3)), run, parent=base.folder, conversations=spoken)
+        assistant = run.folder / "sft"
     (runs / "tiny" / "report.json").write_text("{}")
+    with Run.open("tiny-agent", recipe={"agent": True}, seed=0, root=runs) as run:
+        shutil.copytree(assistant, run.folder / "grpo")
+    (runs / "tiny-agent" / "report.json").write_text("{}")
     yield runs
 
 
@@ -68,6 +74,28 @@ def test_a_claim_is_measured_with_a_speedruns_models(name: str, root: Path) -> N
     assert (root / "ledger" / f"{name}.svg").read_text().lstrip().startswith("<?xml")
     samples = [event for event in read_events(root / "ledger" / f"{name}-0") if event["kind"] == "sample"]
     assert samples or name in ("coreference", "embedding_norms", "kv_per_layer", "next_token")
+
+
+@pytest.mark.parametrize("name", ["tool_gain", "react_hops", "working_memory", "hallucination", "chunking"])
+def test_a_claim_about_agents_is_measured(name: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = importlib.import_module(f"orrery.ledger.{name}")
+    for constant, small in (("QUESTIONS", 4), ("STEPS", 2), ("SAMPLES", 1), ("PHRASINGS", 1)):
+        if hasattr(module, constant):
+            monkeypatch.setattr(module, constant, small)
+    finding = experiment(claims()[name], [0], root, QUIET)
+    assert finding.verdict in VERDICTS and finding.rows["0"] and finding.samples["0"]
+    assert all(isinstance(value, int | float) for value in finding.measured["0"].values())
+    assert (root / "ledger" / f"{name}.svg").exists()
+
+
+def test_agents_and_assistants_are_not_taken_for_each_other(root: Path, tmp_path: Path) -> None:
+    with Run.open("x", recipe={}, seed=0, root=tmp_path) as run:
+        lab = Lab("react_hops", 0, run, root, QUIET)
+        assert lab.agent() == root / "tiny-agent" / "grpo" and lab.model("sft") == root / "tiny" / "sft"
+        with pytest.raises(RunError, match="no speedrun with seed 0 .* 'grpo'"):
+            lab.model("grpo")
+        with pytest.raises(RunError, match="speedrun --recipe agent --seed 1"):
+            replace(lab, seed=1).agent()
 
 
 def test_a_verdict_follows_from_the_raw_events(root: Path) -> None:

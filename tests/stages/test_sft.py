@@ -220,6 +220,18 @@ def test_conversations_are_read_from_files_and_folders(tmp_path: Path) -> None:
     assert read_conversations([tmp_path / "a.jsonl", str(tmp_path / "more")]) == [*map(ask, ("Peru", "Cuba", "Japan"))]
 
 
+def test_tools_of_a_line_are_described_in_its_system_turn(tmp_path: Path, tokenizer: BPE) -> None:
+    schema = {"type": "function", "function": {"name": "look", "description": "Look.", "parameters": {}}}
+    told = [{"role": "system", "content": "Be brief."}, *ask("Cuba")]
+    rows = [{"messages": ask("Peru"), "tools": [schema]}, {"messages": told, "tools": [schema]}]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    for read, messages in zip(read_conversations([tmp_path / "a.jsonl"]), (ask("Peru"), told), strict=True):
+        assert render(read, tokenizer) == render(messages, tokenizer, tools=[schema])
+    (tmp_path / "a.jsonl").write_text(json.dumps({"messages": ask("Peru"), "tools": [{"name": "look"}]}))
+    with pytest.raises(DataError, match='line 1: field "tools" must be a list'):
+        read_conversations([tmp_path / "a.jsonl"])
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

@@ -81,3 +81,13 @@ def test_training_wants_an_assistant() -> None:
     with pytest.raises(DataError, match="^here: no message has the role assistant"):
         validate_messages([USER], "here", training=True)
     validate_messages([USER, ANSWER], "here", training=True)
+
+
+def test_a_message_may_be_left_out_of_training_but_not_all() -> None:
+    asked, wrong, right = {"role": "user", "content": "hi"}, {"role": "assistant", "content": "x", "weight": 0}, {
+        "role": "assistant", "content": "y", "weight": 1}  # fmt: skip
+    validate_messages([asked, wrong, right], "here", training=True)
+    with pytest.raises(DataError, match="^here: all messages of the assistant have weight 0"):
+        validate_messages([asked, wrong], "here", training=True)
+    with pytest.raises(DataError, match=r"messages\[1\].weight is 0.5; it must be 0 \(not trained on\) or 1"):
+        validate_messages([asked, {**wrong, "weight": 0.5}], "here")

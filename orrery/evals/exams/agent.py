@@ -170,7 +170,8 @@ def _page(world: World, name: str, about: str, pages: int) -> Exam:
         lines = [line.rpartition(": ")[2] for line in text.splitlines() if ": " in line]
         others = tuple(line for line in lines if line != answer)
         items.append(Item(name, chain.names[0], "last_line", asked(question), answers=(answer,), others=others))
-    return Exam(name, about, tuple(items), 1 / 5 if pages == 1 else 1 / (2 * pages), "chat")
+    chance = 1 / 5 if pages == 1 else 1 / (2 * pages)
+    return Exam(name, about, tuple(items), chance, stage="chat", max_tokens=80)
 
 
 def _python(world: World) -> Exam:
@@ -185,18 +186,19 @@ def _python(world: World) -> Exam:
 def _memory(world: World, library: Library) -> list[Exam]:
     rng = rng_for("memory", world.config.seed)
     kept, found = list[Item](), list[Item]()
+    values = {words: memory.value(_choice(rng), kind, kept=True) for _, _, words, kind in memory.KEPT}
     for note, question, words, kind in memory.KEPT:
-        values = [memory.value(_choice(rng), kind, kept=True) for _ in range(8)]
-        for value in values:
-            yours = note.format(value, own="The user's")
+        for _ in range(8):
+            value = memory.value(_choice(rng), kind, kept=True)
             asking = rng.choice(memory.EXAM_ASK_TO).format(note.format(value, own="My"))
+            yours = note.format(value, own="The user's")
             kept.append(Item("memory_kept", words, "remembered", asked(asking), answers=(yours,)))
-        library.notes.append(note.format(values[0], own="The user's"))
+        library.notes.append(note.format(values[words], own="The user's"))
+        others = tuple(sorted(set(values.values()) - {values[words]}))
         for form in memory.EXAM_QUESTIONS:
             asking = form.format(question.format(own="my"))
-            found.append(
-                Item("memory_found", words, "value", asked(asking[0].upper() + asking[1:]), answers=(values[0],))
-            )
+            messages = asked(asking[0].upper() + asking[1:])
+            found.append(Item("memory_found", words, "value", messages, answers=(values[words],), others=others))
     return [
         Exam("memory_kept", "what is to be remembered is, word for word", tuple(kept), stage="chat"),
         Exam("memory_found", "what was remembered is recalled and told", tuple(found), stage="chat"),

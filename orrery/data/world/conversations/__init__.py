@@ -88,12 +88,12 @@ DEFAULT_CONVERSATION_MIX: Mapping[str, float] = {
 AGENT_MIX: Mapping[str, float] = {
     "search": 0.4,
     "compared": 0.07,
-    "page": 0.12,
-    "reading": 0.11,
-    "calculator": 0.1,
+    "page": 0.15,
+    "reading": 0.1,
+    "calculator": 0.09,
     "python": 0.08,
     "memory": 0.07,
-    "identity": 0.03,
+    "identity": 0.02,
     "smalltalk": 0.02,
 }
 

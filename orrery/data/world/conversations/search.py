@@ -17,22 +17,20 @@ is to find that out.
 from orrery.data.world.atlas import LINES, Atlas, Chain, Page, look_up, misspelt
 from orrery.data.world.choice import Choice
 from orrery.data.world.conversations.conversation import Conversation, assistant, called, put, user
+from orrery.data.world.genres.draws import accepted
 from orrery.data.world.world import World
 from orrery.tokenizers.chat import Message
 from orrery.tools.calculator import CALCULATOR, calculate
+from orrery.tools.missing import is_like
 
 ASK = (
-    "What is {}?",
-    "Tell me {}.",
-    "I want to know {}.",
-    "Please find {}.",
-    "Do you know {}?",
-    "Look up {}.",
-    "Find out {} for me.",
-    "Can you look up {}?",
-    "{}, please.",
-    "What do we know of {}?",
-)
+    "What is {}?", "Tell me {}.", "I want to know {}.", "Please find {}.", "Do you know {}?", "Look up {}.",
+    "Find out {} for me.", "Can you look up {}?", "{}, please.", "What do we know of {}?", "Give me {}.",
+    "Let me know {}.", "Show me {}.", "Say what {} is.", "Name {}.", "Help me find {}.", "I am looking for {}.",
+    "I would like to have {}.", "Try to find {}.", "Could you tell me {}?", "Get me {}.", "Who or what is {}?",
+    "My question is: what is {}?", "Would you check {}?", "It is {} that I want.", "{}?", "Find {}.", "I ask for {}.",
+    "Somebody wants to know {}.", "What would {} be?",
+)  # fmt: skip
 EXAM_ASK = ("I need {}.", "Could you find {}?", "Search for {}.", "Which is {}?")
 EXAM_READ = ("I need {}.", "Which is {}?")  # of a page that is there already
 MORE = (
@@ -56,8 +54,9 @@ EXAM_MORE = ("Subtract {1} from {0}.", "How much does {} exceed {}?", "By what n
 BUSY = "error: the library is busy; try again"
 HOPS, _HOPS_CUMULATIVE = (1, 2, 3), (3, 6, 10)
 # Of the searches: all goes well, the name is misspelt, the library is busy, something else is looked for first, a page
-# is looked up twice.
-_WAYS, _WAYS_CUMULATIVE = ("right", "misspelt", "busy", "wrong", "twice"), (60, 70, 80, 90, 100)
+# is looked up twice, nobody is called so.
+_WAYS = ("right", "misspelt", "busy", "wrong", "twice", "nobody")
+_WAYS_CUMULATIVE = (60, 70, 80, 90, 95, 100)
 # Numbers that two things of a kind can be compared by.
 _COMPARED = (("town", "elevation"), ("town", "population"), ("person", "age"), ("company", "staff"),
              ("invention", "weight"), ("invention", "year"))  # fmt: skip
@@ -68,8 +67,12 @@ def write(world: World, choice: Choice) -> Conversation:
     hops, way = choice.weighted(HOPS, _HOPS_CUMULATIVE), choice.weighted(_WAYS, _WAYS_CUMULATIVE)
     chain = Atlas(choice).chain(hops)
     question, first = chain.words, chain.names[0]
+    if way == "nobody":
+        asked = user(put(choice, sentence(choice.pick(ASK), question)))
+        return Conversation([asked, *searched(first, {}), assistant(f"I found nothing about {first}.")], "search",
+                            {"hops": 0, "way": way})  # fmt: skip
     if way == "misspelt":
-        first = misspelt(choice, first)
+        first = accepted(choice, lambda: misspelt(choice, chain.names[0]), lambda wrong: is_like(wrong, chain.names[0]))
         question = question.removesuffix(chain.names[0]) + first
     messages = [user(put(choice, sentence(choice.pick(ASK), question)))]
     pages = {page.title: page for page in chain.pages}
@@ -80,9 +83,6 @@ def write(world: World, choice: Choice) -> Conversation:
         messages += [called("search", {"query": first}), {"role": "tool", "content": BUSY}]
     elif way == "misspelt":
         messages += searched(first, pages)
-        if chain.names[0] not in messages[-1]["content"]:
-            messages += [assistant(f"I found nothing about {first}.")]
-            return Conversation(messages, "search", {"hops": 0, "way": "unknown"})
     messages += followed(chain, again=choice.integer(0, hops - 1) if way == "twice" else -1)
     return Conversation(
         messages, "search", {"hops": hops, "way": way, "queries": chain.names, "value": chain.values[-1]}
@@ -121,7 +121,7 @@ def write_page(world: World, choice: Choice) -> Conversation:
     Of three pages the one that is asked about is quoted before the answer: to copy a page on from its title is easy,
     and then the line has to be found in what was said last (docs/log.md).
     """
-    chain, text = brought(choice, 3 if choice.chance(0.5) else 1)
+    chain, text = brought(choice, 3 if choice.chance(0.6) else 1)
     form = choice.pick(("{text}\n\n{question}", "Read this.\n{text}\n{question}", "{question}\n\n{text}",
                         "Here is a page.\n{text}\n\n{question}", "From my notes:\n{text}\n\n{question}"))  # fmt: skip
     asked = form.format(text=text, question=sentence(choice.pick(ASK), chain.words))
