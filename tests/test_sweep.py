@@ -292,6 +292,7 @@ def test_a_trial_is_the_program_itself() -> None:
     assert "orrery" in subprocess.run([*program, "--version"], capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.slow
 def test_real_speedruns_are_killed_and_gone_on_with(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,7 +15,8 @@ from orrery.agents.index import Hit, Index, IndexSettings, Ranking
 from orrery.agents.library import bare
 from orrery.data.world.atlas import FILES, Atlas, Chain
 from orrery.data.world.choice import Choice
-from orrery.data.world.conversations.search import EXAM_READ, sentence
+from orrery.data.world.conversations.page import EXAM_ASK
+from orrery.data.world.conversations.search import sentence
 from orrery.ledger.claim import Claim, Measured, Row, Verdict, by_seed, marks, share
 from orrery.ledger.lab import Lab, made_of
 from orrery.ledger.plots import dots
@@ -38,7 +39,7 @@ def measure(lab: Lab) -> None:
     atlas = Atlas(Choice(lab.seed), kept=True)
     chains = [atlas.chain(1) for _ in range(QUESTIONS)]
     rng = random.Random(f"chunking {lab.seed}")
-    questions = [sentence(rng.choice(EXAM_READ), chain.words) for chain in chains]
+    questions = [sentence(rng.choice(EXAM_ASK), chain.words) for chain in chains]
     engine = silent_engine(lab.agent())
     with TemporaryDirectory() as place:
         folder = Path(place) / "atlas"

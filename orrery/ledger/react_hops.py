@@ -18,7 +18,8 @@ import torch
 
 from orrery.agents.bm25 import Postings
 from orrery.data.world.atlas import Chain
-from orrery.data.world.conversations.search import EXAM_READ, sentence
+from orrery.data.world.conversations.page import EXAM_ASK
+from orrery.data.world.conversations.search import sentence
 from orrery.data.world.world import World
 from orrery.evals.exams.agent import Library, fresh_chains
 from orrery.evals.exams.checks import CHECKS
@@ -52,7 +53,7 @@ def measure(lab: Lab) -> None:
     pages = list(library.pages.values())
     for name, some in asked.items():
         chains = [chain for chain, _ in some]
-        questions = [sentence(random.Random(chain.words).choice(EXAM_READ), chain.words) for chain in chains]
+        questions = [sentence(random.Random(chain.words).choice(EXAM_ASK), chain.words) for chain in chains]
         found = [[pages[number] for number, _ in postings.rank(question.rstrip("?."), PAGES)] for question in questions]
         prompts = ["\n\n".join(f"{p.title}\n{p.text}" for p in some) for some in found]
         replies = {

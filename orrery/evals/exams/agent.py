@@ -12,8 +12,8 @@ from random import Random
 from orrery.agents.bm25 import Postings
 from orrery.data.world.atlas import Atlas, Chain, Page, look_up, misspelt
 from orrery.data.world.choice import Choice
-from orrery.data.world.conversations import memory, python, search
-from orrery.data.world.conversations.search import EXAM_ASK, EXAM_MORE, EXAM_READ, sentence
+from orrery.data.world.conversations import memory, page, python, search
+from orrery.data.world.conversations.search import EXAM_ASK, EXAM_MORE, sentence
 from orrery.data.world.world import World
 from orrery.evals.exams import arithmetic, identity, reading
 from orrery.evals.exams.exam import Exam, Item, asked, limited, rng_for
@@ -165,8 +165,8 @@ def _compared(world: World, library: Library) -> Exam:
 def _page(world: World, name: str, about: str, pages: int) -> Exam:
     rng, items = rng_for(name, world.config.seed), list[Item]()
     for _ in range(COUNT):
-        chain, text = search.brought(_choice(rng), pages, kept=True)
-        question, answer = f"{text}\n\n{sentence(rng.choice(EXAM_READ), chain.words)}", chain.values[0]
+        chain, text = page.brought(_choice(rng), pages, kept=True)
+        question, answer = f"{text}\n\n{sentence(rng.choice(page.EXAM_ASK), chain.words)}", chain.values[0]
         lines = [line.rpartition(": ")[2] for line in text.splitlines() if ": " in line]
         others = tuple(line for line in lines if line != answer)
         items.append(Item(name, chain.names[0], "last_line", asked(question), answers=(answer,), others=others))

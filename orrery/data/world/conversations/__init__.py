@@ -24,6 +24,7 @@ from orrery.data.world.conversations import (
     identity,
     letters,
     memory,
+    page,
     python,
     reading,
     refusal,
@@ -59,7 +60,7 @@ KINDS: Mapping[str, Callable[[World, Choice], Conversation]] = {
     "table": chains.write_table,
     "search": search.write,
     "compared": search.write_compared,
-    "page": search.write_page,
+    "page": page.write,
     "python": python.write,
     "memory": memory.write,
 }
