@@ -66,10 +66,10 @@ CHAINS = {"chain": 0.25, "table": 0.06}  # weights of sums of digits among the c
 REWARDED = ("story", "chain")  # kinds of conversations that post-training is there to change
 REPLAYED = 2_000  # conversations of the other kinds, which it reads again
 POST_SHARE = 0.44  # of the minutes that post-training gets, its exams included
-AGENT_SHARE = 0.22  # of an agent's minutes, for GRPO and its exams
+AGENT_SHARE = 0.25  # of an agent's minutes, for GRPO and its exams
 LOOKUPS = 4_000  # questions that an agent practises on
 END_SECONDS = 90.0  # of them for exams, comparison and report
-AGENT_END_SECONDS = 30.0
+AGENT_END_SECONDS = 85.0
 ASSISTANT_TALK = Talk(tokens=52.0, mixed=0.29, replay=REPLAY_SHARE)
 # An agent is made of what it does: nearly all that it reads are conversations.
 AGENT_TALK = Talk(tokens=172.0, mixed=0.97, replay=0.0)

@@ -12,6 +12,7 @@ from typing import Any
 from orrery.training.machine import Precision
 
 EQUAL, CUT_OFF = 0.8, 0.3  # shares of groups and of completions
+UNEQUAL = 0.4  # share of equal groups at which that alarm is over: it goes up and down from rollout to rollout
 FAR = 1.0  # nats a token
 NARROW, WIDE = 0.1, 3.0  # entropy over what it was at first
 # Engine against trainer, by the precision that is trained in: the metric that tells, and where rounding has ended. What
@@ -41,7 +42,10 @@ class PolicyAlarms:
         telling, limit = APART[self.precision]
         apart = metrics.get(telling, 0.0)
         found = {
-            "equal": (equal > EQUAL, f"{equal:.0%} of groups got equal rewards: there is little to learn from"),
+            "equal": (
+                equal > (UNEQUAL if "equal" in self.ringing else EQUAL),
+                f"{equal:.0%} of groups got equal rewards: there is little to learn from",
+            ),
             "cut off": (cut_off > CUT_OFF, f"{cut_off:.0%} of completions ran out of tokens: raise max_tokens"),
             "far": (kl > FAR, f"the policy is {kl:.1f} nats a token from its reference"),
             "narrow": (entropy < NARROW * first, f"entropy fell from {first:.2f} to {entropy:.2f}: it hardly varies"),

@@ -68,6 +68,12 @@ def test_each_rings_once_when_it_begins_and_again_only_after_it_was_over(kind: s
     assert look(alarms, **changes) == (said,), "it begins again"
 
 
+def test_groups_that_are_equal_more_and_less_often_are_one_alarm() -> None:
+    alarms = PolicyAlarms()
+    rang = [look(alarms, frac_reward_zero_std=share) for share in (0.9, 0.6, 0.9, 0.5, 0.9, 0.3, 0.9)]
+    assert [len(said) for said in rang] == [1, 0, 0, 0, 0, 0, 1]
+
+
 @pytest.mark.parametrize("kind", WRONG)
 def test_one_that_goes_on_does_not_hide_another(kind: str) -> None:
     changes, message = WRONG[kind]
