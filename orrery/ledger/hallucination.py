@@ -203,12 +203,22 @@ def refused_at(known: Sequence[float], nobody: Sequence[float], invented: float 
     return min(refused for made_up, refused in curve(known, nobody) if made_up <= invented)
 
 
+def told_words(least: int) -> str:
+    """A bin of how often facts were told.
+
+    >>> told_words(0), told_words(240)
+    ('told 0 to 59 times', 'told 240 times or more')
+    """
+    above = [start for start in TOLD if start > least]
+    return f"told {least} to {above[0] - 1} times" if above else f"told {least} times or more"
+
+
 def summarise(rows: Sequence[Row]) -> Measured:
     """Answers before and after by how often a fact was told; and the refusals at INVENTED on each curve."""
     found: dict[str, float] = {}
     for row in rows:
         if "told" in row and row["right"]:
-            what = "nobody" if row["told"] < 0 else f"told {row['told']} times or more"
+            what = "nobody" if row["told"] < 0 else told_words(row["told"])
             for kind in ("right", "declined", "invented")[row["told"] < 0 :]:
                 found[f"{what}, {kind}, {row['who']}"] = share(row[kind])
         elif "how" in row:
