@@ -89,7 +89,7 @@ def say_what_next(report: Report, folder: Path) -> None:
         then = (
             "  orrery data atlas --out atlas        # pages that it never read, and questions about them\n"
             "  orrery index atlas --index atlas.db\n"
-            f'  orrery agent "a question of atlas/questions.jsonl" --model {best} --tools search --index atlas.db\n'
+            f'  orrery agent "a question of atlas-questions.jsonl" --model {best} --tools search --index atlas.db\n'
         )
     out.print(
         f"\n[bold]{clock(report.wall_s)}[/] of {report.minutes:g} minutes, {report.peak_memory_mb:,.0f} MB. Next:\n"

@@ -48,7 +48,7 @@ def test_its_exams_can_be_taken_again(place: Path) -> None:
 
 def test_an_atlas_is_written_indexed_and_asked_about(place: Path) -> None:
     told = run("data", "atlas", "--out", "atlas", "--count", "6", cwd=place).stdout
-    asked = [json.loads(line) for line in (place / "atlas/questions.jsonl").read_text().splitlines()]
+    asked = [json.loads(line) for line in (place / "atlas-questions.jsonl").read_text().splitlines()]
     assert len(asked) == 6 and asked[0]["question"] in told and {row["hops"] for row in asked} == {1, 2, 3}
     run("index", "atlas", "--index", "atlas.db", cwd=place)
     done = run("agent", asked[1]["question"], "--model", "runs/agent/sft", "--tools", "search", "--index", "atlas.db",

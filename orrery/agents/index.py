@@ -37,6 +37,7 @@ from orrery.errors import ConfigError, DataError
 
 Ranking = Literal["bm25", "embedding", "hybrid"]
 RRF = 60  # as in the paper
+WAIT = 30.0  # seconds for another process that writes
 MERGED = 50  # places of each list that hybrid looks at
 
 TABLES = """
@@ -100,6 +101,7 @@ class Index:
 
     Raises:
         ConfigError: it was made with other settings, is no index, or is not there.
+        DataError: another process has kept it locked for WAIT seconds.
     """
 
     def __init__(self, path: Path, settings: IndexSettings | None = None) -> None:
@@ -107,13 +109,15 @@ class Index:
             raise ConfigError(f"there is no index {path}; make one: orrery index FOLDER --index {path}")
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.db = sqlite3.connect(path, timeout=30)
+        self.db = sqlite3.connect(path, timeout=WAIT)
         try:
             self.db.execute("PRAGMA journal_mode = WAL")
             self.db.execute("PRAGMA foreign_keys = ON")
             self.settings = self._made_with(settings)
         except (sqlite3.DatabaseError, TypeError, ValueError) as error:
             self.db.close()
+            if "locked" in str(error):
+                raise DataError(f"{path}: {error}: another process is writing into it") from error
             raise ConfigError(f"{path} is no index: {error}") from error
         except ConfigError:
             self.db.close()

@@ -93,7 +93,8 @@ class AtlasCommand:
     """
 
     out: Path
-    """The folder to write; questions.jsonl in it has question, answer and hops."""
+    """The folder to write. Beside it, as FOLDER-questions.jsonl, stand questions with answer and hops (not within: the
+    folder is to be searched)."""
     count: int = 30
     """How many questions; there are about two pages for each."""
     seed: int = 0
@@ -113,8 +114,10 @@ def write_atlas(config: AtlasCommand) -> None:
         {"question": sentence(choice.pick(EXAM_ASK), chain.words), "answer": chain.answer, "hops": len(chain.pages)}
         for chain in chains
     ]
-    write_atomically(config.out / "questions.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-    print(f"{sum(len(chain.pages) for chain in chains)} pages and {config.count} questions in {config.out}, such as:")
+    asked = config.out.with_name(f"{config.out.name}-questions.jsonl")
+    write_atomically(asked, "".join(json.dumps(row) + "\n" for row in rows))
+    pages = sum(len(chain.pages) for chain in chains)
+    print(f"{pages} pages in {config.out}, {config.count} questions in {asked}, such as:")
     for row in rows[:3]:
         print(f"  {row['question']}")
 

@@ -190,11 +190,14 @@ def rounded(values: Sequence[float]) -> list[float]:
 
 
 def curve(known: Sequence[float], nobody: Sequence[float]) -> list[tuple[float, float]]:
-    """(invented about nobody, refused of what is known) at every threshold, from never declining on."""
+    """(invented about nobody, refused of what is known) at every threshold, from never declining on.
+
+    Where nothing is known, all of it counts as refused.
+    """
     points = [(1.0, 0.0)]
     for threshold in sorted(nobody, reverse=True):  # decline where the score is at least this
         invented = mean(value < threshold for value in nobody)
-        points.append((invented, mean(value >= threshold for value in known)))
+        points.append((invented, mean(value >= threshold for value in known) if known else 1.0))
     return points
 
 

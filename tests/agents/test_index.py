@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from orrery.agents import index as index_module
 from orrery.agents.bm25 import Postings
 from orrery.agents.embeddings import ModelEmbedder, ServerEmbedder, embedder_for
 from orrery.agents.index import RRF, Index, IndexSettings, Updated
@@ -77,7 +78,8 @@ class TestUpdating:
         assert update(tmp_path, notes) == Updated(new=4)
         assert found(tmp_path, "cat") == ["cat.txt"]
         assert found(tmp_path, "area") == ["area.py"]
-        assert found(tmp_path, "the moon") == ["moon.pdf", "cat.txt"]
+        assert found(tmp_path, "the moon") == ["moon.pdf"], "the other files have a \"the\", too"
+        assert found(tmp_path, "the") == ["cat.txt", "moon.pdf"], "where there is nothing else to go by"
         with Index(tmp_path / "index.db") as index:
             assert [hit.title for hit in index.search("resume", 3)] == ["Guide > Resume"]
             assert index.counts() == (4, 6)
@@ -183,17 +185,18 @@ class TestSettings:
         assert path.read_bytes() == before
 
     def test_an_index_that_another_process_keeps_locked_is_said_and_keeps_what_it_has(
-        self, tmp_path: Path, notes: Path
+        self, tmp_path: Path, notes: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(index_module, "WAIT", 0.05)
         update(tmp_path, notes)
         (notes / "new.txt").write_text("new")
         other = sqlite3.connect(tmp_path / "index.db")
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(DataError, match="locked; what was indexed before is kept"), Index(
-            tmp_path / "index.db", SETTINGS
-        ) as index:
-            index.db.execute("PRAGMA busy_timeout = 50")
-            index.update([notes])
+        with pytest.raises(DataError, match="locked; what was indexed before is kept"):  # noqa: SIM117
+            with Index(tmp_path / "index.db", SETTINGS) as index:
+                other.execute("BEGIN IMMEDIATE")
+                index.update([notes])
+        with pytest.raises(DataError, match="locked: another process is writing"):
+            update(tmp_path, notes)
         other.close()
         assert update(tmp_path, notes).new == 1
 

@@ -15,7 +15,9 @@ from orrery.agents.loop import run_agent
 from orrery.agents.models import RemoteModel
 from orrery.agents.server import KEY_VARIABLE, Server
 from orrery.agents.steps import Action, FinalAnswer, Observation, Task, Thought
+from orrery.data.world.atlas import Page
 from orrery.errors import ConfigError, ContextFull, InferenceError
+from orrery.evals.exams.agent import Library
 from orrery.inference.sampling import Sampling
 from orrery.tools.calculator import CALCULATOR
 
@@ -96,6 +98,24 @@ def test_replays_a_transcript_of_tool_calls() -> None:
         body = sent["body"] | {"tools": [tool["function"]["name"] for tool in sent["body"]["tools"]]}
         assert {key: body[key] for key in exchange["request"]} == exchange["request"]
         assert sent["path"] == "/v1/chat/completions"
+
+
+def test_replays_what_a_server_of_others_said() -> None:
+    """Recorded: `transformers serve` (5.23), with a model of `orrery speedrun --recipe agent` in it."""
+    exchanges = json.loads((TRANSCRIPT.parent / "transcript_transformers.json").read_text())
+    values = {"weight": "56", "maker": "Stestoo Works", "museum": "Zaver", "colour": "black", "year": "791"}
+    tools = Library({"beraiser": Page("invention", "beraiser", values)}, []).tools()
+    with serving(*[(200, exchange["response"]) for exchange in exchanges]) as (endpoint, received):
+        model = RemoteModel(Server(endpoint), "agent", Sampling())
+        steps = list(run_agent(model, "Which is the maker of the beraiser?", [t for t in tools if t.name == "search"]))
+    assert [type(step) for step in steps] == [Task, Action, Observation, FinalAnswer]
+    assert steps[1:] == [
+        Action("search", {"query": "beraiser"}),
+        Observation(Page("invention", "beraiser", values).found),
+        FinalAnswer("The maker of the beraiser is Stestoo Works."),
+    ]
+    for exchange, sent in zip(exchanges, received, strict=True):
+        assert sent["body"]["messages"] == exchange["request"]["messages"]
 
 
 def test_sends_tools_as_openai_describes_them() -> None:

@@ -100,9 +100,7 @@ def limited(exams: Sequence[Exam], seed: int, limit: int | None) -> list[Exam]:
     """The exams with at most ``limit`` of their items, drawn at random; None for the exams as they are."""
     if limit is None:
         return list(exams)
-    return [
-        replace(exam, items=tuple(some(exam.items, limit, rng_for(f"{exam.name} limit", seed)))) for exam in exams
-    ]
+    return [replace(exam, items=tuple(some(exam.items, limit, rng_for(f"{exam.name} limit", seed)))) for exam in exams]
 
 
 def asked(question: str) -> tuple[Message, ...]:
