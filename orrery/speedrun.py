@@ -82,6 +82,7 @@ class SpeedrunConfig:
 
     Example: orrery speedrun --minutes 10
     Example: orrery speedrun --full --minutes 25
+    Example: orrery speedrun --recipe agent --minutes 15
     Example: orrery speedrun --minutes 5 --data notes/ --run mine
     """
 

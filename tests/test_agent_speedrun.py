@@ -69,5 +69,7 @@ def test_conversations_with_tools_described_can_be_tuned_on(place: Path) -> None
 def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
     told = run("speedrun", "--recipe", "agent", "--full", cwd=tmp_path, code=2).stderr
     assert "--agent is a recipe of its own" in " ".join(told.split())
+    told = run("grpo", "--model", "x", "--agent", "--data", "y.jsonl", cwd=tmp_path, code=2).stderr
+    assert "--agent brings its own questions" in " ".join(told.split())
     told = run("data", "world", "--out", "x.jsonl", "--agent", cwd=tmp_path, code=2).stderr
     assert "--agent with --conversations" in " ".join(told.split())

@@ -116,8 +116,8 @@ def write_atlas(config: AtlasCommand) -> None:
     ]
     asked = config.out.with_name(f"{config.out.name}-questions.jsonl")
     write_atomically(asked, "".join(json.dumps(row) + "\n" for row in rows))
-    pages = sum(len(chain.pages) for chain in chains)
-    print(f"{pages} pages in {config.out}, {config.count} questions in {asked}, such as:")
+    total = sum(len(chain.pages) for chain in chains)
+    print(f"{total} pages in {config.out}, {config.count} questions in {asked}, such as:")
     for row in rows[:3]:
         print(f"  {row['question']}")
 

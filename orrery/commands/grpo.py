@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 
 from orrery.commands.problems import ProblemCommand
 from orrery.commands.stage import after, run_stage, with_steps
+from orrery.errors import ConfigError
 from orrery.stages.conversations import read_conversations
 from orrery.stages.from_world import lookups
 from orrery.stages.grpo import GRPOConfig, grpo
+from orrery.stages.rewards import rewards_from
 from orrery.tools.calculator import CALCULATOR
 from orrery.tools.registry import Tool
 from orrery.training.loop import TrainResult
@@ -24,7 +26,7 @@ class GRPOCommand(ProblemCommand):
     Example: orrery grpo --model runs/speedrun/sft --run reason --minutes 5
     Example: orrery grpo --model runs/speedrun/sft --data sums.jsonl --reward numeric --reward mine.py:brief=0.1
     Example: orrery grpo --model MODEL --data gsm8k.jsonl --tools --reward numeric --reward marked=0
-    Example: orrery grpo --model runs/agent/sft --agent --reward exact --grpo.call-cost 0.05
+    Example: orrery grpo --model runs/agent/sft --agent --grpo.call-cost 0.05 --run practice
     """
 
     run: str = "grpo"
@@ -32,7 +34,8 @@ class GRPOCommand(ProblemCommand):
     tools: bool = False
     """Let the model call the calculator."""
     agent: bool = False
-    """Without --data: questions of made-up worlds, to be searched for in one to four steps, instead of sums."""
+    """Instead of --data: questions of made-up worlds, to be searched for in one to four steps. Rewarded is the right
+    last line, unless --reward says otherwise."""
     replay: tuple[str, ...] = ()
     """JSONL files of conversations that are read again on the way, so that less is forgotten; --grpo.replay is their
     weight."""
@@ -51,11 +54,17 @@ class GRPOZeroCommand(GRPOCommand):
 
 
 def run_grpo(config: GRPOCommand) -> TrainResult:
-    """Train, and say what came out. Raises what `orrery.stages.grpo.grpo` raises."""
+    """Train, and say what came out.
+
+    Raises:
+        ConfigError: --agent with problems of one's own, or for a base model. And what `orrery.stages.grpo.grpo` raises.
+    """
     zero = isinstance(config, GRPOZeroCommand)
-    rewards = config.rewards()
+    if config.agent and (config.data or zero):
+        raise ConfigError("--agent brings its own questions, for an assistant: leave out --data, and take orrery grpo")
+    rewards = rewards_from(["exact"]) if config.agent and not config.reward else config.rewards()
     tools: tuple[Tool, ...] = (CALCULATOR,) if config.tools else ()
-    if config.agent and not config.data and not zero:
+    if config.agent:
         problems, tools = lookups(config.world_problems, config.grpo.seed)
     else:
         problems = config.problems(config.grpo.seed, plain=zero)

@@ -78,7 +78,7 @@ class TestUpdating:
         assert update(tmp_path, notes) == Updated(new=4)
         assert found(tmp_path, "cat") == ["cat.txt"]
         assert found(tmp_path, "area") == ["area.py"]
-        assert found(tmp_path, "the moon") == ["moon.pdf"], "the other files have a \"the\", too"
+        assert found(tmp_path, "the moon") == ["moon.pdf"], 'the other files have a "the", too'
         assert found(tmp_path, "the") == ["cat.txt", "moon.pdf"], "where there is nothing else to go by"
         with Index(tmp_path / "index.db") as index:
             assert [hit.title for hit in index.search("resume", 3)] == ["Guide > Resume"]

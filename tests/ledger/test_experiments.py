@@ -79,7 +79,12 @@ def test_a_claim_is_measured_with_a_speedruns_models(name: str, root: Path) -> N
 @pytest.mark.parametrize("name", ["tool_gain", "react_hops", "working_memory", "hallucination", "chunking"])
 def test_a_claim_about_agents_is_measured(name: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = importlib.import_module(f"orrery.ledger.{name}")
-    for constant, small in (("QUESTIONS", 40 if name == "chunking" else 4), ("STEPS", 2), ("SAMPLES", 1), ("PHRASINGS", 1)):
+    for constant, small in (
+        ("QUESTIONS", 40 if name == "chunking" else 4),
+        ("STEPS", 2),
+        ("SAMPLES", 1),
+        ("PHRASINGS", 1),
+    ):
         if hasattr(module, constant):
             monkeypatch.setattr(module, constant, small)
     finding = experiment(claims()[name], [0], root, QUIET)

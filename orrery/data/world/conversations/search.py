@@ -8,10 +8,10 @@
     assistant  The elevation of Kugeax is 266.
 
 What was looked for is said again before the next call: the names to be copied then stand close to each other, and a
-reader sees the thought. Some searches go wrong: the name was misspelt, the library is busy, or the model looked for
-something else (that message has weight 0: it is there to be mended, not to be learnt). And now and then
-one page is looked up twice, a habit of the examples that does no good: reinforcement learning, where each call costs,
-is to find that out.
+reader sees the thought. Some searches go wrong: the name was misspelt, the library is busy, nobody is called so, or the
+model looked for something else (that message has weight 0: it is there to be mended, not to be learnt). And now and
+then one page is looked up twice, a habit of the examples that does no good: reinforcement learning, where each call
+costs, is to find that out.
 """
 
 from orrery.data.world.atlas import Atlas, Chain, Page, look_up, misspelt
