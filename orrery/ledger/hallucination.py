@@ -24,7 +24,7 @@ import torch
 from matplotlib.figure import Figure
 
 from orrery.data.shards import TokenShards
-from orrery.data.world.corpus import talk
+from orrery.data.world.conversations import conversations
 from orrery.data.world.entities import Fact, admit, fill
 from orrery.data.world.names import NAMED_KINDS
 from orrery.data.world.world import World
@@ -93,8 +93,8 @@ def measure(lab: Lab) -> None:
 
 
 def asked_of(fact: Fact, name: str, rng: random.Random) -> Asked:
-    """A question after the fact, with this name in it."""
-    return Asked(fact, name, fill(rng.choice(fact.relation.questions), name))
+    """A question after the fact in a phrasing that training never had, with this name in it."""
+    return Asked(fact, name, fill(rng.choice(fact.relation.exam_questions), name))
 
 
 def times_told(facts: Sequence[Fact], documents: TokenShards, tokenizer: BPE) -> list[int]:
@@ -126,7 +126,7 @@ def cured(lab: Lab, world: World, folder: Path, documents: TokenShards) -> Path:
             questions += world_questions(world, NOBODY, seed=lab.seed * 1000 + phrasing)
         shares = shares_right(engine, questions, SAMPLES, lab.seed)
         probed = knowledge(questions, shares)
-        spoken = talk(lab.world, len(probed))
+        spoken = [list(one.messages) for one in conversations(world, len(probed))]
         result = sft(SFTConfig(train, seed=lab.seed), run, parent=folder, conversations=[*probed, *spoken], held_out=[],
                      documents=documents, resume="auto")  # fmt: skip
     known = [right >= KNOWN for question, right in zip(questions, shares, strict=True) if question.truth is not None]

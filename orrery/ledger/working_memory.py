@@ -64,7 +64,7 @@ def other_values(world: World, fact: Fact) -> list[str]:
 
 def ask(fact: Fact, name: str, value: str, rng: random.Random) -> str:
     """A question after a fact of this name, with a sentence before it that gives the value, if there is one."""
-    question = fill(rng.choice(fact.relation.questions), name)
+    question = fill(rng.choice(fact.relation.exam_questions), name)
     if not value:
         return question
     return rng.choice(ASKED).format(text=fill(fact.relation.templates[0], name, value), question=question)
