@@ -13,13 +13,14 @@ costs nothing and its slot is free for the next request. What each step does is 
 """
 
 import copy
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from orrery.errors import InferenceError
-from orrery.inference.sampling import Sampling, sample, uniform_stream
+from orrery.inference.sampling import Sampling, sample, shifted, uniform_stream
 from orrery.models.transformer import KVCache, Transformer
 
 PREFILL_TOKENS = 8192  # fed in one step at most, padding included: bounds the memory that a prefill takes
@@ -31,8 +32,13 @@ class Row:
 
     request: int
     feed: list[int] = field(repr=False)
+    sampling: Sampling
     slot: int = -1
     begun: int = 0  # how many tokens it had written when its present message began
+    read: list[int] = field(default_factory=list, repr=False)  # all that it was fed and did not write itself
+
+    def __post_init__(self) -> None:
+        self.read = list(self.feed)
 
 
 @dataclass(frozen=True)
@@ -45,26 +51,34 @@ class Written:
 
 
 class Batch:
-    """Up to `slots` rows of up to `length` tokens, with their cache. `stops` end a row; `banned` are never written."""
+    """Up to `slots` rows of up to `length` tokens, with their cache.
+
+    A row writes as many as its own sampling says, `most` at most; `stops` end every row; `banned` are never written.
+    """
 
     def __init__(
-        self, model: Transformer, sampling: Sampling, *, slots: int, length: int, stops: Tensor, banned: Tensor
+        self, model: Transformer, *, slots: int, length: int, most: int, stops: Tensor, banned: Tensor
     ) -> None:
         weight = model.token_embedding.weight
-        self.model, self.sampling, self.banned, self.length = model, sampling, banned, length
+        self.model, self.stops, self.banned, self.length = model, stops, banned, length
         self.cache = KVCache(model.config, slots, length, dtype=weight.dtype, device=weight.device)
         self.rows: list[Row] = []
         self.ready = 0
-        most = min(sampling.max_tokens, length)
-        self.is_stop = torch.zeros(model.config.vocab_size, dtype=torch.bool, device=weight.device)  # V
-        self.is_stop[stops] = True
-        numbers = torch.zeros(slots, 3, dtype=torch.long, device=weight.device)  # R 3
-        # R each: how many tokens the cache holds, how many the row has written, and the last of these
-        self.held, self.count, self.last = numbers.unbind(1)
+        most = min(most, length)
+        self.is_stop = torch.zeros(slots, model.config.vocab_size, dtype=torch.bool, device=weight.device)  # R V
+        numbers = torch.zeros(slots, 4, dtype=torch.long, device=weight.device)  # R 4
+        # R each: how many tokens the cache holds, how many the row has written and may write, and the last of these
+        self.held, self.count, self.limit, self.last = numbers.unbind(1)
         self.uniforms = torch.zeros(slots, most, device=weight.device)
         self.ids = torch.zeros(slots, most, dtype=torch.long, device=weight.device)
         self.logprobs = torch.zeros(slots, most, device=weight.device)
-        self.state = [numbers, self.uniforms, self.ids, self.logprobs]  # all that moves with a row, besides the cache
+        self.state = [
+            numbers,
+            self.uniforms,
+            self.ids,
+            self.logprobs,
+            self.is_stop,
+        ]  # all that moves with a row, besides the cache
 
     @property
     def free(self) -> int:
@@ -77,8 +91,11 @@ class Batch:
         self.rows.append(row)
         for tensor in self.state:
             tensor[row.slot] = 0
-        if self.sampling.temperature > 0:
-            stream = uniform_stream(self.sampling.seed, row.request, self.uniforms.shape[1])
+        self.limit[row.slot] = min(row.sampling.max_tokens, self.ids.shape[1])
+        self.is_stop[row.slot, self.stops] = True
+        self.is_stop[row.slot, list(row.sampling.stop_ids)] = True
+        if row.sampling.temperature > 0:
+            stream = uniform_stream(row.sampling.seed, row.request, self.uniforms.shape[1])
             self.uniforms[row.slot] = stream.to(self.uniforms.device)
 
     @torch.inference_mode()
@@ -92,7 +109,7 @@ class Batch:
             logits = self.decode()  # n V
         count = self.count[start:stop]
         uniforms = self.uniforms[start:stop].gather(1, count[:, None])[:, 0]
-        ids, logprobs = sample(logits, self.sampling, uniforms, self.banned)
+        ids, logprobs = self.choose(self.rows[start:stop], logits, uniforms)
         if logprobs.isnan().any():
             raise InferenceError("the model's logits are not finite: its weights are damaged or its training diverged")
         slots = torch.arange(start, stop, device=ids.device)
@@ -100,9 +117,33 @@ class Batch:
         self.logprobs[slots, count] = logprobs
         self.last[start:stop] = ids
         count += 1  # a view: the state itself
-        full = (count >= self.ids.shape[1]) | (self.held[start:stop] + 1 >= self.length)
-        stopped = (self.is_stop[ids] | full).nonzero()[:, 0].tolist()
+        full = (count >= self.limit[start:stop]) | (self.held[start:stop] + 1 >= self.length)
+        stopped = (self.is_stop[slots, ids] | full).nonzero()[:, 0].tolist()
         return [self.rows[start + i] for i in stopped]
+
+    def choose(self, rows: list[Row], logits: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
+        """A token for each row by its own sampling, and its log-probability: logits [n V], uniforms [n] -> [n], [n]."""
+        chosen_by = logits
+        penalised = [place for place, row in enumerate(rows) if row.sampling.shifts]
+        if penalised:
+            chosen_by = logits.float().clone()
+            for place in penalised:
+                row = rows[place]
+                own = self.ids[row.slot, : int(self.count[row.slot])].tolist()
+                chosen_by[place] = shifted(logits[place], row.sampling, row.read, own)
+        alike: dict[tuple[float, ...], list[int]] = defaultdict(list)
+        for place, row in enumerate(rows):
+            alike[row.sampling.filters].append(place)
+        if len(alike) == 1:
+            return sample(logits, rows[0].sampling, uniforms, self.banned, chosen_by)
+        ids = torch.zeros(len(rows), dtype=torch.long, device=logits.device)
+        logprobs = torch.zeros(len(rows), device=logits.device)
+        for places in alike.values():
+            which = torch.tensor(places, device=logits.device)
+            ids[which], logprobs[which] = sample(
+                logits[which], rows[places[0]].sampling, uniforms[which], self.banned, chosen_by[which]
+            )
+        return ids, logprobs
 
     def decode(self) -> Tensor:
         """Feed every row the token it wrote last -> logits of the next [n V]."""
@@ -166,11 +207,11 @@ class Batch:
         """What the row has written since its prompt, or since `go_on` last fed it."""
         message = slice(row.begun, int(self.count[row.slot]))
         ids = self.ids[row.slot, message].tolist()
-        return Written(ids, self.logprobs[row.slot, message].tolist(), bool(self.is_stop[ids[-1]]))
+        return Written(ids, self.logprobs[row.slot, message].tolist(), bool(self.is_stop[row.slot, ids[-1]]))
 
     def room(self, row: Row) -> int:
         """How many tokens `go_on` may feed to a row so that it can still write."""
-        if int(self.count[row.slot]) >= self.ids.shape[1]:
+        if int(self.count[row.slot]) >= int(self.limit[row.slot]):
             return 0
         return max(0, self.length - 2 - int(self.held[row.slot]))  # its last token is not held yet; one slot stays free
 
@@ -181,6 +222,7 @@ class Batch:
         if feed:
             row.begun = int(self.count[row.slot])
             row.feed = [int(self.last[row.slot]), *feed]
+            row.read += feed
         else:
             self.swap(row.slot, len(self.rows) - 1)
             self.rows.pop()

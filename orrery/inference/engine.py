@@ -85,9 +85,12 @@ class Engine:
         """The engine of a model folder. Raises CheckpointError or TokenizerError when it is none."""
         return cls(load_model(folder), load_tokenizer(folder), tools)
 
-    def generate(self, prompts: Sequence[Sequence[int]], sampling: Sampling, first: int = 0) -> list[Completion]:
+    def generate(
+        self, prompts: Sequence[Sequence[int]], sampling: Sampling | Sequence[Sampling], first: int = 0
+    ) -> list[Completion]:
         """Complete each prompt of ids until a stop token, `max_tokens` or the end of the context.
 
+        `sampling` is one for all, or one for each; what a request gets does not depend on the others' but for rounding.
         `first` is the number of the first request, where these are part of a larger call: its stream of random numbers
         goes by it.
 
@@ -111,8 +114,10 @@ class Engine:
         """
         return [turn.messages for turn in self.turns(conversations, sampling)]
 
-    def turns(self, conversations: Sequence[Sequence[Message]], sampling: Sampling, first: int = 0) -> list[Turn]:
-        """As `chat`, with ids, log-probabilities and the reason why each reply ended; `first` as in `generate`."""
+    def turns(
+        self, conversations: Sequence[Sequence[Message]], sampling: Sampling | Sequence[Sampling], first: int = 0
+    ) -> list[Turn]:
+        """As `chat`, with ids, log-probabilities and the reason why each reply ended; arguments as of `generate`."""
         replies = [Reply(self.tokenizer, self.tools) for _ in conversations]
         prompts = [self._prompt(messages) for messages in conversations]
         self._run(prompts, sampling, lambda i, written, room: replies[i].wrote(written, room), TOOL_TOKENS, first)
@@ -124,13 +129,13 @@ class Engine:
         A malformed call is shown as text, before the tool's error.
         """
         prompt = self._prompt(messages)
-        batch = self.batch([prompt], sampling, TOOL_TOKENS)
-        row, reply, text = Row(0, prompt), Reply(self.tokenizer, self.tools), TextStream(self.tokenizer)
+        batch = self.batch([prompt], [sampling], TOOL_TOKENS)
+        row, reply, text = Row(0, prompt, sampling), Reply(self.tokenizer, self.tools), TextStream(self.tokenizer)
         batch.add(row)
         while batch.rows:
             ended = batch.step()
             token = int(batch.last[row.slot])
-            shown = "" if batch.is_stop[token] else text.push(token)
+            shown = "" if batch.is_stop[row.slot, token] else text.push(token)
             if shown:
                 yield TextDelta(shown)
             if not ended:
@@ -181,7 +186,7 @@ class Engine:
     def _run(
         self,
         prompts: Sequence[Sequence[int]],
-        sampling: Sampling,
+        sampling: Sampling | Sequence[Sampling],
         wrote: Callable[[int, Written, int], list[int]],
         extra: int,
         first: int,
@@ -192,30 +197,33 @@ class Engine:
         """
         if not prompts:
             return
-        batch = self.batch(prompts, sampling, extra)
+        each = [sampling] * len(prompts) if isinstance(sampling, Sampling) else list(sampling)
+        if len(each) != len(prompts):
+            raise InferenceError(f"{len(each)} samplings for {len(prompts)} prompts: give one for all, or one for each")
+        batch = self.batch(prompts, each, extra)
         # The shortest, last in the list, go first: rows of like length then share steps, and step together.
-        waiting = [
-            Row(first + i, list(prompts[i])) for i in sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
-        ]
+        order = sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
+        waiting = [Row(first + i, list(prompts[i]), each[i]) for i in order]
         while waiting or batch.rows:
             while waiting and batch.free:
                 batch.add(waiting.pop())
             for row in batch.step():
                 batch.go_on(row, wrote(row.request - first, batch.written(row), batch.room(row)))
 
-    def batch(self, prompts: Sequence[Sequence[int]], sampling: Sampling, extra: int) -> Batch:
+    def batch(self, prompts: Sequence[Sequence[int]], samplings: Sequence[Sampling], extra: int) -> Batch:
         """An empty batch for these prompts, with room for what is written and for `extra` tokens of tools' answers."""
         self._check(prompts, self.context - 1)
         vocab = self.model.config.vocab_size
-        for stop in sampling.stop_ids:
+        for stop in {stop for sampling in samplings for stop in sampling.stop_ids}:
             if not 0 <= stop < vocab:
                 raise InferenceError(f"stop id {stop} is no token of the model: its ids are 0 to {vocab - 1}")
-        length = min(self.context, max(map(len, prompts)) + sampling.max_tokens + extra)
+        most = max(sampling.max_tokens for sampling in samplings)
+        length = min(self.context, max(map(len, prompts)) + most + extra)
         config, size = self.model.config, self.model.token_embedding.weight.element_size()
         row_bytes = 2 * config.layers * config.kv_heads * config.head_width * length * size
         slots = max(1, min(len(prompts), self.max_rows, CACHE_BYTES // row_bytes))
-        stops = torch.tensor([*self.stops, *sampling.stop_ids], dtype=torch.long, device=self.device)
-        return Batch(self.model, sampling, slots=slots, length=length, stops=stops, banned=self.banned.to(self.device))
+        stops = torch.tensor(self.stops, dtype=torch.long, device=self.device)
+        return Batch(self.model, slots=slots, length=length, most=most, stops=stops, banned=self.banned.to(self.device))
 
     def _prompt(self, messages: Sequence[Message]) -> list[int]:
         """The ids of a conversation, with the header of the answer."""

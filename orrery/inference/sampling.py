@@ -1,6 +1,6 @@
 """Choose the next token: from logits to ids, greedily or at random.
 
-    logits → divide by the temperature → softmax → keep the top k → keep the nucleus (top p) → draw
+    logits → penalties, bias → divide by the temperature → softmax → keep the top k → the nucleus (top p) → min p → draw
 
 The draw inverts the cumulative distribution: one uniform number a token, from a stream that belongs to the
 request alone. What a request gets therefore depends on its seed and its own logits, never on its neighbours in the
@@ -9,6 +9,8 @@ batch, and all rows are drawn in one go.
     B rows   V vocabulary
 """
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,6 +33,17 @@ class Sampling:
     """Keep only the k likeliest tokens; 0 keeps all."""
     top_p: float = 1.0
     """Keep only the likeliest tokens that together have this probability (nucleus sampling, arXiv 1904.09751)."""
+    min_p: float = 0.0
+    """Keep only tokens that are at least so likely as this share of the likeliest (arXiv 2407.01082); 0 keeps all."""
+    repetition_penalty: float = 1.0
+    """Logits of tokens that were read or written are divided by it where positive, multiplied where negative (CTRL,
+    arXiv 1909.05858, section 4.1); 1 changes nothing."""
+    presence_penalty: float = 0.0
+    """Taken off the logit of each token that was written (as OpenAI has it)."""
+    frequency_penalty: float = 0.0
+    """Taken off the logit of each token for every time that it was written."""
+    logit_bias: tuple[tuple[int, float], ...] = ()
+    """(token, what is added to its logit)."""
     max_tokens: int = 64
     """Most tokens the model writes for one request; in a chat one reply with all its tool calls is a request."""
     stop_ids: tuple[int, ...] = ()
@@ -45,8 +58,26 @@ class Sampling:
             raise InferenceError(f"top_k is {self.top_k}; it must be 0 (keep all) or a number of tokens")
         if not 0 < self.top_p <= 1:
             raise InferenceError(f"top_p is {self.top_p}; it must be above 0 and at most 1 (keep all)")
+        if not 0 <= self.min_p <= 1:
+            raise InferenceError(f"min_p is {self.min_p}; it must be from 0 (keep all) to 1")
+        if not 0 < self.repetition_penalty < float("inf"):
+            raise InferenceError(f"repetition_penalty is {self.repetition_penalty}; it must be above 0 (1: none)")
+        shifts = (self.presence_penalty, self.frequency_penalty, *(bias for _, bias in self.logit_bias))
+        if not all(map(math.isfinite, shifts)):
+            raise InferenceError("penalties and biases must be finite numbers")
         if self.max_tokens < 1:
             raise InferenceError(f"max_tokens is {self.max_tokens}; it must be at least 1")
+
+    @property
+    def filters(self) -> tuple[float, int, float, float]:
+        """What rows must share to be drawn in one go: temperature, top_k, top_p, min_p."""
+        return self.temperature, self.top_k, self.top_p, self.min_p
+
+    @property
+    def shifts(self) -> bool:
+        """Whether it changes logits before anything is drawn."""
+        penalised = self.repetition_penalty != 1 or self.presence_penalty or self.frequency_penalty
+        return bool(penalised or self.logit_bias)
 
 
 def uniform_stream(seed: int, request: int, count: int) -> Tensor:
@@ -56,17 +87,44 @@ def uniform_stream(seed: int, request: int, count: int) -> Tensor:
     return torch.rand(count, generator=generator)
 
 
+def shifted(logits: Tensor, sampling: Sampling, read: Sequence[int], written: Sequence[int]) -> Tensor:
+    """One row's logits [V] after penalties for what it has `read` and `written`, and biases -> [V], float32.
+
+    Raises InferenceError for a bias of a token that the model does not have.
+    """
+    logits = logits.float().clone()
+    if sampling.repetition_penalty != 1:
+        seen = torch.tensor(sorted({*read, *written}), dtype=torch.long, device=logits.device)
+        penalty = sampling.repetition_penalty
+        logits[seen] = torch.where(logits[seen] > 0, logits[seen] / penalty, logits[seen] * penalty)
+    counts = Counter(written)
+    if counts and (sampling.presence_penalty or sampling.frequency_penalty):
+        ids = torch.tensor(list(counts), dtype=torch.long, device=logits.device)
+        times = torch.tensor(list(counts.values()), dtype=torch.float32, device=logits.device)
+        logits[ids] -= sampling.presence_penalty + sampling.frequency_penalty * times
+    for token, bias in sampling.logit_bias:
+        if not 0 <= token < len(logits):
+            raise InferenceError(f"logit_bias names token {token}; the model's ids are 0 to {len(logits) - 1}")
+        logits[token] += bias
+    return logits
+
+
 def sample(
-    logits: Tensor, sampling: Sampling, uniforms: Tensor | None = None, banned: Sequence[int] | Tensor = ()
+    logits: Tensor,
+    sampling: Sampling,
+    uniforms: Tensor | None = None,
+    banned: Sequence[int] | Tensor = (),
+    shifted: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Choose one token a row: logits [B V] -> ids [B], and their log-probabilities [B] in float32.
 
-    `uniforms` [B] in [0, 1) decide the draw and are not needed when greedy; `banned` tokens are never chosen.
-    The log-probability is the model's own (log-softmax of the raw logits): temperature, top-k, top-p and
-    bans change what is chosen and not the number that is reported, so a trainer computes the same.
+    `uniforms` [B] in [0, 1) decide the draw and are not needed when greedy; `banned` tokens are never chosen;
+    `shifted` are the logits to choose by where they are not the model's own. The log-probability is always the model's
+    own (log-softmax of the raw logits): temperature, filters, penalties and bans change what is chosen and not the
+    number that is reported, so a trainer computes the same.
     """
-    logits = logits.float()
-    logprobs = logits.log_softmax(-1)
+    logprobs = logits.float().log_softmax(-1)
+    logits = (logits if shifted is None else shifted).float()
     if len(banned):
         logits = logits.index_fill(1, torch.as_tensor(banned, device=logits.device), -torch.inf)
     if sampling.temperature == 0:
@@ -78,7 +136,7 @@ def sample(
 
 
 def filtered_probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
-    """Probabilities after temperature, top-k and top-p -> [B V]; rows do not add up to 1 again after the filters.
+    """Probabilities after temperature, top-k, top-p and min-p -> [B V]; rows do not add up to 1 again after that.
 
     Top-k keeps every token at least as likely as the k-th. Top-p then keeps the smallest set of likeliest tokens
     whose share of what top-k left is at least p: the token that crosses the boundary stays in, so one token
@@ -96,6 +154,9 @@ def filtered_probabilities(logits: Tensor, sampling: Sampling) -> Tensor:
         least = _last_of_nucleus(likeliest, mass)
         if wide.any():
             least[wide] = _last_of_nucleus(probabilities[wide].sort(descending=True).values, mass[wide])
+        probabilities = probabilities.masked_fill(probabilities < least, 0)
+    if sampling.min_p:
+        least = probabilities.amax(-1, keepdim=True) * sampling.min_p
         probabilities = probabilities.masked_fill(probabilities < least, 0)
     return probabilities
 

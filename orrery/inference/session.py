@@ -48,9 +48,9 @@ class Session:
         schemas = [tool.schema for tool in tools] or None
         prompt = render(messages, self.tokenizer, add_generation_prompt=True, tools=schemas).ids
         whole = dataclasses.replace(sampling, max_tokens=engine.context)  # of all messages together
-        self.batch = engine.batch([prompt], whole, extra=0)
+        self.batch = engine.batch([prompt], [whole], extra=0)
         self.banned, self.call = self.batch.banned, self.tokenizer.id_of(TOOL_CALL)
-        self.row, self.stopped = Row(0, prompt), False
+        self.row, self.stopped = Row(0, prompt, whole), False
         self.batch.add(self.row)
 
     @property

@@ -43,15 +43,19 @@ def prompts(count: int, longest: int = 30) -> list[list[int]]:
 def run(
     model: Transformer,
     rows: list[list[int]],
-    sampling: Sampling,
+    sampling: Sampling | list[Sampling],
     slots: int,
     length: int = CONTEXT,
     feed: Callable[[int, int], list[int]] = lambda request, message: [],
 ) -> list[list[Written]]:
     """All messages of every request; `feed(request, message)` are the ids fed after its message of that number."""
-    batch = Batch(model, sampling, slots=slots, length=length, stops=torch.tensor(STOPS), banned=torch.tensor([BANNED]))
+    each = [sampling] * len(rows) if isinstance(sampling, Sampling) else sampling
+    most = max(one.max_tokens for one in each)
+    batch = Batch(
+        model, slots=slots, length=length, most=most, stops=torch.tensor(STOPS), banned=torch.tensor([BANNED])
+    )
     messages: list[list[Written]] = [[] for _ in rows]
-    waiting = [Row(i, list(prompt)) for i, prompt in enumerate(rows)]
+    waiting = [Row(i, list(prompt), one) for i, (prompt, one) in enumerate(zip(rows, each, strict=True))]
     while waiting or batch.rows:
         while waiting and batch.free:
             batch.add(waiting.pop(0))
@@ -92,6 +96,46 @@ def test_a_row_ends_when_prompt_and_text_fill_the_length(model: Transformer) -> 
     messages = run(model, rows, Sampling(max_tokens=99), 5, length=33)
     assert [message[0].ids for message in messages] == [greedy_alone(model, prompt, 99, 33) for prompt in rows]
     assert any(len(prompt) + len(m[0].ids) == 33 for prompt, m in zip(rows, messages, strict=True))
+
+
+def test_every_request_is_sampled_in_its_own_way_whatever_the_others_want(model: Transformer) -> None:
+    """Greedy and at a temperature, filtered, penalised, biased, with stops of their own: all in one batch."""
+    ways = [
+        Sampling(max_tokens=20),
+        Sampling(temperature=1.0, seed=5, max_tokens=12),
+        Sampling(temperature=0.7, top_k=5, seed=1, max_tokens=20),
+        Sampling(temperature=1.3, min_p=0.2, seed=2, max_tokens=7),
+        Sampling(repetition_penalty=1.5, max_tokens=20),
+        Sampling(temperature=1.0, presence_penalty=2.0, frequency_penalty=0.5, max_tokens=20),
+        Sampling(logit_bias=((7, 50.0),), max_tokens=5),
+        Sampling(temperature=1.0, stop_ids=tuple(range(5, 20)), max_tokens=20),
+    ]
+    rows = prompts(24)
+    each = [ways[i % len(ways)] for i in range(len(rows))]
+    alone = {way: run(model, rows, way, 24) for way in ways}
+    for slots in (3, 24):
+        for i, (written,) in enumerate(run(model, rows, each, slots)):
+            (expected,) = alone[each[i]][i]
+            assert (written.ids, written.stopped) == (expected.ids, expected.stopped), f"request {i}: {each[i]}"
+            assert len(written.ids) <= each[i].max_tokens
+    biased = [i for i, way in enumerate(each) if way.logit_bias]
+    assert all(alone[each[i]][i][0].ids == [7] * 5 for i in biased)
+
+
+def test_a_penalty_counts_what_was_read_and_written_as_transformers_does(model: Transformer) -> None:
+    from transformers import RepetitionPenaltyLogitsProcessor
+
+    sampling = Sampling(repetition_penalty=1.4, max_tokens=15)
+    theirs = RepetitionPenaltyLogitsProcessor(1.4)
+    rows = prompts(8)
+    for prompt, (written,) in zip(rows, run(model, rows, sampling, 8), strict=True):
+        ids = list(prompt)
+        for token in written.ids:
+            with torch.no_grad():
+                logits = theirs(torch.tensor([ids]), model(torch.tensor([ids]))[:, -1].clone())  # type: ignore[arg-type]
+            logits[0, BANNED] = -torch.inf
+            assert int(logits.argmax()) == token
+            ids.append(token)
 
 
 def test_log_probabilities_are_those_of_a_full_forward_pass(model: Transformer) -> None:
@@ -216,10 +260,8 @@ def test_siblings_of_one_prompt_are_fed_once_and_write_what_each_writes_alone(mo
     assert max(seen) <= 10 and seen[0] == 5, "five prompts, not twenty"
     for i, prompt in enumerate(rows):
         alone: list[Written] = []
-        batch = Batch(
-            model, sampling, slots=1, length=CONTEXT, stops=torch.tensor(STOPS), banned=torch.tensor([BANNED])
-        )
-        batch.add(Row(i, list(prompt)))
+        batch = Batch(model, slots=1, length=CONTEXT, most=30, stops=torch.tensor(STOPS), banned=torch.tensor([BANNED]))
+        batch.add(Row(i, list(prompt), sampling))
         while batch.rows:
             for row in batch.step():
                 alone.append(batch.written(row))

@@ -212,3 +212,16 @@ def test_a_long_conversation_is_fitted_by_forgetting_its_oldest_turns(assistant:
     assert engine.fit_context(kept, max_tokens=10**6)[-1] == user("Hi")  # never more than a quarter is kept free
     with pytest.raises(InferenceError, match=r"has \d+ tokens; there is room for 206"):
         engine.fit_context([system, user("x " * 300)], max_tokens=50)
+
+
+def test_each_request_may_have_a_sampling_of_its_own(assistant: Assistant) -> None:
+    engine = assistant.engine()
+    prompts = [engine.tokenizer.encode("Hi"), engine.tokenizer.encode("Greet")]
+    each = [Sampling(max_tokens=3), Sampling(temperature=1.0, max_tokens=9, seed=4)]
+    together = engine.generate(prompts, each)
+    assert (
+        together[0] == engine.generate(prompts, each[0])[0]
+        and together[1].ids == engine.generate(prompts, each[1])[1].ids
+    )
+    with pytest.raises(InferenceError, match="1 samplings for 2 prompts"):
+        engine.generate(prompts, each[:1])

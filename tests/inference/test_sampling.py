@@ -6,7 +6,15 @@ import pytest
 import torch
 
 from orrery.errors import InferenceError
-from orrery.inference.sampling import NUCLEUS_FIRST, Sampling, draw, filtered_probabilities, sample, uniform_stream
+from orrery.inference.sampling import (
+    NUCLEUS_FIRST,
+    Sampling,
+    draw,
+    filtered_probabilities,
+    sample,
+    shifted,
+    uniform_stream,
+)
 
 PROBABILITIES = torch.tensor([0.5, 0.25, 0.125, 0.0625, 0.0625])
 
@@ -126,4 +134,44 @@ def test_each_request_has_its_own_stream_and_a_longer_one_begins_alike() -> None
 )
 def test_senseless_settings_are_refused_by_name(settings: dict[str, float]) -> None:
     with pytest.raises(InferenceError, match=next(iter(settings))):
+        Sampling(**settings)  # type: ignore[arg-type]
+
+
+def test_min_p_keeps_what_is_likely_enough_beside_the_likeliest() -> None:
+    assert kept(PROBABILITIES, min_p=0.0) == [0, 1, 2, 3, 4]
+    assert kept(PROBABILITIES, min_p=0.25) == [0, 1, 2] and kept(PROBABILITIES, min_p=0.26) == [0, 1]
+    assert kept(PROBABILITIES, min_p=1.0) == [0]
+    from transformers import MinPLogitsWarper
+
+    logits = 3 * torch.randn(32, 200, generator=torch.Generator().manual_seed(0))
+    theirs = MinPLogitsWarper(0.1)(None, logits.clone()) > -torch.inf  # type: ignore[arg-type]
+    ours = filtered_probabilities(logits, Sampling(temperature=1.0, min_p=0.1)) > 0
+    assert torch.equal(ours, theirs)
+
+
+def test_penalties_and_biases_are_the_formulas() -> None:
+    logits = torch.tensor([2.0, -2.0, 1.0, 0.5, -1.0])
+    assert shifted(logits, Sampling(repetition_penalty=2.0), [0, 1], [4]).tolist() == [1.0, -4.0, 1.0, 0.5, -2.0]
+    penalised = shifted(logits, Sampling(presence_penalty=1.0, frequency_penalty=0.25), [0], [2, 2, 3])
+    assert penalised.tolist() == [2.0, -2.0, -0.5, -0.75, -1.0], "the prompt does not count"
+    assert shifted(logits, Sampling(logit_bias=((4, 9.0), (0, -9.0))), [], []).tolist() == [-7.0, -2.0, 1.0, 0.5, 8.0]
+    assert logits[0] == 2.0, "the model's own logits stay"
+    with pytest.raises(InferenceError, match="logit_bias names token 5"):
+        shifted(logits, Sampling(logit_bias=((5, 1.0),)), [], [])
+
+
+def test_what_is_reported_is_the_models_own_probability_whatever_is_added() -> None:
+    logits = torch.tensor([[2.0, 1.0, 0.0]])
+    sampling = Sampling(logit_bias=((2, 9.0),))
+    ids, logprobs = sample(logits, sampling, shifted=shifted(logits[0], sampling, [], [])[None])
+    assert ids.tolist() == [2] and logprobs[0] == logits.log_softmax(-1)[0, 2]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"min_p": 1.1}, {"min_p": -0.1}, {"repetition_penalty": 0.0}, {"presence_penalty": math.inf},
+     {"frequency_penalty": math.nan}, {"logit_bias": ((1, math.nan),)}],
+)  # fmt: skip
+def test_penalties_that_make_no_sense_are_refused(settings: dict[str, float]) -> None:
+    with pytest.raises(InferenceError):
         Sampling(**settings)  # type: ignore[arg-type]
