@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -252,9 +252,10 @@ def completer(engine: Engine, sampling: Sampling, assistant: bool) -> Complete:
     """A model folder as what goes on with a text: an assistant is asked to, a base model just does."""
 
     def complete(text: str, stops: Sequence[str]) -> str:
+        stopping = replace(sampling, stop=tuple(stops))
         if assistant:
-            return str(engine.chat([[{"role": "user", "content": text}]], sampling)[0][-1]["content"])
-        return engine.generate([[engine.tokenizer.eos_id, *engine.tokenizer.encode(text)]], sampling)[0].text
+            return str(engine.chat([[{"role": "user", "content": text}]], stopping)[0][-1]["content"])
+        return engine.generate([[engine.tokenizer.eos_id, *engine.tokenizer.encode(text)]], stopping)[0].text
 
     return complete
 

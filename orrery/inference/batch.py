@@ -14,6 +14,7 @@ costs nothing and its slot is free for the next request. What each step does is 
 
 import copy
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -36,6 +37,16 @@ class Row:
     slot: int = -1
     begun: int = 0  # how many tokens it had written when its present message began
     read: list[int] = field(default_factory=list, repr=False)  # all that it was fed and did not write itself
+    tail: bytes = b""  # the last bytes of its message: in these a stop text may have begun
+    found: bool = False  # whether its message holds a stop text
+
+    def saw(self, written: bytes) -> bool:
+        """Take in the bytes of one more token -> whether a stop text is complete now."""
+        stops = [stop.encode() for stop in self.sampling.stop]
+        text = self.tail + written
+        self.found = any(stop in text for stop in stops)
+        self.tail = text[max(0, len(text) - max(map(len, stops)) + 1) :]
+        return self.found
 
     def __post_init__(self) -> None:
         self.read = list(self.feed)
@@ -43,11 +54,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Written:
-    """The tokens of one message and their log-probabilities; `stopped`: the last one is a stop token."""
+    """The tokens of one message and their log-probabilities.
+
+    `stopped`: the last one is a stop token. `stop`: the texts of which one has ended it; none where it ended otherwise.
+    """
 
     ids: list[int]
     logprobs: list[float]
     stopped: bool
+    stop: tuple[str, ...] = ()
 
 
 class Batch:
@@ -57,10 +72,12 @@ class Batch:
     """
 
     def __init__(
-        self, model: Transformer, *, slots: int, length: int, most: int, stops: Tensor, banned: Tensor
-    ) -> None:
+        self, model: Transformer, *, slots: int, length: int, most: int, stops: Tensor, banned: Tensor,
+        token_bytes: Callable[[int], bytes],
+    ) -> None:  # fmt: skip
         weight = model.token_embedding.weight
         self.model, self.stops, self.banned, self.length = model, stops, banned, length
+        self.token_bytes = token_bytes
         self.cache = KVCache(model.config, slots, length, dtype=weight.dtype, device=weight.device)
         self.rows: list[Row] = []
         self.ready = 0
@@ -118,8 +135,11 @@ class Batch:
         self.last[start:stop] = ids
         count += 1  # a view: the state itself
         full = (count >= self.limit[start:stop]) | (self.held[start:stop] + 1 >= self.length)
-        stopped = (self.is_stop[slots, ids] | full).nonzero()[:, 0].tolist()
-        return [self.rows[start + i] for i in stopped]
+        ended = self.is_stop[slots, ids] | full
+        for place, row in enumerate(self.rows[start:stop]):
+            if row.sampling.stop and not self.is_stop[row.slot, ids[place]]:
+                ended[place] |= row.saw(self.token_bytes(int(ids[place])))
+        return [self.rows[start + place] for place in ended.nonzero()[:, 0].tolist()]
 
     def choose(self, rows: list[Row], logits: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
         """A token for each row by its own sampling, and its log-probability: logits [n V], uniforms [n] -> [n], [n]."""
@@ -207,7 +227,8 @@ class Batch:
         """What the row has written since its prompt, or since `go_on` last fed it."""
         message = slice(row.begun, int(self.count[row.slot]))
         ids = self.ids[row.slot, message].tolist()
-        return Written(ids, self.logprobs[row.slot, message].tolist(), bool(self.is_stop[row.slot, ids[-1]]))
+        stop = row.sampling.stop if row.found else ()
+        return Written(ids, self.logprobs[row.slot, message].tolist(), bool(self.is_stop[row.slot, ids[-1]]), stop)
 
     def room(self, row: Row) -> int:
         """How many tokens `go_on` may feed to a row so that it can still write."""
@@ -223,6 +244,7 @@ class Batch:
             row.begun = int(self.count[row.slot])
             row.feed = [int(self.last[row.slot]), *feed]
             row.read += feed
+            row.tail, row.found = b"", False
         else:
             self.swap(row.slot, len(self.rows) - 1)
             self.rows.pop()

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from orrery.errors import ContextFull, InferenceError, TokenizerError
 from orrery.inference.batch import PREFILL_TOKENS, Batch, Row, Written
-from orrery.inference.sampling import Sampling
+from orrery.inference.sampling import Sampling, before
 from orrery.inference.stream import Done, Event, TextDelta, TextStream, ToolCallEvent, ToolResultEvent
 from orrery.inference.turns import MAX_CALLS, RESULT_TOKENS, Reply, Turn, fit_context
 from orrery.models.hf import load_model, load_tokenizer
@@ -43,7 +43,8 @@ CACHE_BYTES = 2**30  # of keys and values in one batch: larger models get fewer 
 class Completion:
     """What was written after a prompt.
 
-    `ids` and `logprobs` include the stop token, if there is one (finish_reason "stop"); `text` does not.
+    `ids` and `logprobs` include the stop token, or those of a stop text, if there is one (finish_reason "stop"); `text`
+    does not.
     """
 
     ids: list[int]
@@ -100,8 +101,8 @@ class Engine:
 
         def finish(request: int, written: Written, room: int) -> list[int]:
             text = self.tokenizer.decode(written.ids[: -1 if written.stopped else None], skip_special=True)
-            reason: Literal["stop", "length"] = "stop" if written.stopped else "length"
-            completions[request] = Completion(written.ids, written.logprobs, text, reason)
+            reason: Literal["stop", "length"] = "stop" if written.stopped or written.stop else "length"
+            completions[request] = Completion(written.ids, written.logprobs, before(text, written.stop), reason)
             return []
 
         self._run(prompts, sampling, finish, extra=0, first=first)
@@ -130,7 +131,8 @@ class Engine:
         """
         prompt = self._prompt(messages)
         batch = self.batch([prompt], [sampling], TOOL_TOKENS)
-        row, reply, text = Row(0, prompt, sampling), Reply(self.tokenizer, self.tools), TextStream(self.tokenizer)
+        row, reply = Row(0, prompt, sampling), Reply(self.tokenizer, self.tools)
+        text = TextStream(self.tokenizer, sampling.stop)
         batch.add(row)
         while batch.rows:
             ended = batch.step()
@@ -151,7 +153,7 @@ class Engine:
                 yield ToolCallEvent(**call["function"])
             for result in results:
                 yield ToolResultEvent(result["content"])
-            text = TextStream(self.tokenizer)
+            text = TextStream(self.tokenizer, sampling.stop)
             batch.go_on(row, feed)
         yield Done(reply.turn)
 
@@ -223,7 +225,10 @@ class Engine:
         row_bytes = 2 * config.layers * config.kv_heads * config.head_width * length * size
         slots = max(1, min(len(prompts), self.max_rows, CACHE_BYTES // row_bytes))
         stops = torch.tensor(self.stops, dtype=torch.long, device=self.device)
-        return Batch(self.model, slots=slots, length=length, most=most, stops=stops, banned=self.banned.to(self.device))
+        return Batch(
+            self.model, slots=slots, length=length, most=most, stops=stops, banned=self.banned.to(self.device),
+            token_bytes=self.tokenizer.token_bytes,
+        )  # fmt: skip
 
     def _prompt(self, messages: Sequence[Message]) -> list[int]:
         """The ids of a conversation, with the header of the answer."""

@@ -48,6 +48,8 @@ class Sampling:
     """Most tokens the model writes for one request; in a chat one reply with all its tool calls is a request."""
     stop_ids: tuple[int, ...] = ()
     """Tokens that end a request, besides the tokenizer's end of document and end of turn."""
+    stop: tuple[str, ...] = ()
+    """Texts that end a request, wherever tokens begin and end; what is returned ends before the first of them."""
     seed: int = 0
     """Request number i of a call draws from a stream of its own, made from (seed, i)."""
 
@@ -65,6 +67,8 @@ class Sampling:
         shifts = (self.presence_penalty, self.frequency_penalty, *(bias for _, bias in self.logit_bias))
         if not all(map(math.isfinite, shifts)):
             raise InferenceError("penalties and biases must be finite numbers")
+        if not all(self.stop):
+            raise InferenceError("an empty text cannot be a stop: it stands everywhere")
         if self.max_tokens < 1:
             raise InferenceError(f"max_tokens is {self.max_tokens}; it must be at least 1")
 
@@ -78,6 +82,16 @@ class Sampling:
         """Whether it changes logits before anything is drawn."""
         penalised = self.repetition_penalty != 1 or self.presence_penalty or self.frequency_penalty
         return bool(penalised or self.logit_bias)
+
+
+def before(text: str, stops: Sequence[str]) -> str:
+    """The text up to the first place where a stop begins.
+
+    >>> before("one, two; three", ("; ", ", t"))
+    'one'
+    """
+    places = [place for stop in stops if (place := text.find(stop)) >= 0]
+    return text[: min(places)] if places else text
 
 
 def uniform_stream(seed: int, request: int, count: int) -> Tensor:

@@ -18,7 +18,7 @@ import torch
 from orrery.errors import ContextFull
 from orrery.inference.batch import Row
 from orrery.inference.engine import Engine
-from orrery.inference.sampling import Sampling
+from orrery.inference.sampling import Sampling, before
 from orrery.inference.turns import MALFORMED
 from orrery.tokenizers.chat import Message, render
 from orrery.tokenizers.parse import parse_assistant
@@ -67,8 +67,9 @@ class Session:
         written = self.batch.written(self.row)
         self.stopped = written.stopped
         message = parse_assistant(written.ids[: -1 if written.stopped else None], self.tokenizer)
+        message["content"] = before(message["content"], written.stop)
         malformed = MALFORMED if self.call in written.ids and not message.get("tool_calls") else ""
-        return Said(message, malformed, cut=not written.stopped)
+        return Said(message, malformed, cut=not (written.stopped or written.stop))
 
     def feed(self, messages: Sequence[Message]) -> None:
         """Tell the model something before it writes on. Raises ContextFull when it does not fit."""

@@ -1,9 +1,11 @@
 """What a terminal or a server sees of a reply while it is being written: events, and text that is safe to show."""
 
 import codecs
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orrery.inference.sampling import before
 from orrery.inference.turns import Turn
 from orrery.tokenizers.bpe import BPE
 from orrery.tokenizers.special import TOOL_CALL
@@ -44,12 +46,13 @@ Event = TextDelta | ToolCallEvent | ToolResultEvent | Done
 class TextStream:
     """Ids of one message, one by one → text.
 
-    A token may end in the middle of a character: its bytes wait for the rest. From <tool_call> on all text is held
-    back, because what it says comes as a ToolCallEvent; `held` is that text.
+    A token may end in the middle of a character: its bytes wait for the rest. So does text with which a stop may begin.
+    From <tool_call> on all text is held back, because what it says comes as a ToolCallEvent; `held` is that text.
     """
 
-    def __init__(self, tokenizer: BPE) -> None:
-        self.tokenizer = tokenizer
+    def __init__(self, tokenizer: BPE, stops: Sequence[str] = ()) -> None:
+        self.tokenizer, self.stops = tokenizer, stops
+        self.waiting = ""  # text that may be the beginning of a stop
         self.call = tokenizer.id_of(TOOL_CALL)
         self.decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self.calling = False
@@ -58,12 +61,23 @@ class TextStream:
     def push(self, token: int) -> str:
         """The text that can be shown now, perhaps none."""
         text = self.decoder.decode(self.tokenizer.token_bytes(token))
-        self.calling |= token == self.call
-        if not self.calling:
-            return text
-        self.held += text
-        return ""
+        if not self.calling and token != self.call:
+            return self.free(text)
+        self.calling, self.held = True, self.held + text
+        shown, self.waiting = self.waiting, ""  # no stop reaches into a call
+        return shown
+
+    def free(self, text: str) -> str:
+        """What can be shown of the text that waits and of this: all in which no stop begins."""
+        text = self.waiting + text
+        shown = before(text, self.stops)
+        if shown == text:
+            ends = (count for count in range(len(text), 0, -1) for stop in self.stops if stop.startswith(text[-count:]))
+            shown = text[: len(text) - next(ends, 0)]
+        self.waiting = text[len(shown) :]
+        return shown
 
     def finish(self) -> str:
-        """The message has ended: the bytes of an unfinished character become U+FFFD, as in `decode`."""
-        return self.decoder.decode(b"", final=True)
+        """The message has ended: what waits is shown, but for a stop; the bytes of an unfinished character become
+        U+FFFD, as in `decode`."""
+        return before(self.waiting, self.stops) + self.decoder.decode(b"", final=True)

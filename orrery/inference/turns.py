@@ -14,6 +14,7 @@ from typing import Literal
 
 from orrery.errors import InferenceError
 from orrery.inference.batch import Written
+from orrery.inference.sampling import before
 from orrery.tokenizers.bpe import BPE
 from orrery.tokenizers.chat import Message, render
 from orrery.tokenizers.parse import parse_assistant
@@ -70,6 +71,7 @@ class Reply:
         """
         self.note(written.ids, written.logprobs)
         message = parse_assistant(written.ids[: -1 if written.stopped else None], self.tokenizer)
+        message["content"] = before(message["content"], written.stop)
         self.messages.append(message)
         results: list[Message] = []
         if written.ids[-1] == self.end and self.call_token in written.ids:
@@ -82,7 +84,7 @@ class Reply:
             if len(feed) <= room:
                 self.note(feed)
                 return feed
-        elif written.stopped:
+        elif written.stopped or written.stop:
             self.finish_reason = "stop"
         return []
 

@@ -34,6 +34,11 @@ def model(request: pytest.FixtureRequest) -> Transformer:
     return Transformer(config, torch.Generator().manual_seed(1))
 
 
+def letters(token: int) -> bytes:
+    """Each token as two letters, so that a text may begin or end within one."""
+    return bytes([97 + token // 10, 97 + token % 10])
+
+
 def prompts(count: int, longest: int = 30) -> list[list[int]]:
     """Prompts of very different lengths."""
     choice = random.Random(0)
@@ -52,8 +57,9 @@ def run(
     each = [sampling] * len(rows) if isinstance(sampling, Sampling) else sampling
     most = max(one.max_tokens for one in each)
     batch = Batch(
-        model, slots=slots, length=length, most=most, stops=torch.tensor(STOPS), banned=torch.tensor([BANNED])
-    )
+        model, slots=slots, length=length, most=most, stops=torch.tensor(STOPS), banned=torch.tensor([BANNED]),
+        token_bytes=letters,
+    )  # fmt: skip
     messages: list[list[Written]] = [[] for _ in rows]
     waiting = [Row(i, list(prompt), one) for i, (prompt, one) in enumerate(zip(rows, each, strict=True))]
     while waiting or batch.rows:
@@ -120,6 +126,23 @@ def test_every_request_is_sampled_in_its_own_way_whatever_the_others_want(model:
             assert len(written.ids) <= each[i].max_tokens
     biased = [i for i, way in enumerate(each) if way.logit_bias]
     assert all(alone[each[i]][i][0].ids == [7] * 5 for i in biased)
+
+
+def test_a_stop_text_ends_a_row_wherever_tokens_begin_and_end(model: Transformer) -> None:
+    """A stop of the last letter of one token and the first of the next; the other rows go on as they would."""
+    rows = prompts(12)
+    plain = run(model, rows, Sampling(max_tokens=20), 12)
+    texts = [b"".join(map(letters, written.ids)).decode() for (written,) in plain]
+    long = max(range(12), key=lambda i: len(texts[i]))
+    stop = texts[long][5:7]
+    each = [Sampling(max_tokens=20, stop=(stop, "zzz")) if i == long else Sampling(max_tokens=20) for i in range(12)]
+    stopped = run(model, rows, each, 5)
+    (written,) = stopped[long]
+    end = texts[long].find(stop) + len(stop)
+    assert written.stop == (stop, "zzz") and not written.stopped
+    assert written.ids == plain[long][0].ids[: -(-end // 2)], "the token that completes it is the last"
+    for i in set(range(12)) - {long}:
+        assert stopped[i][0].ids == plain[i][0].ids
 
 
 def test_a_penalty_counts_what_was_read_and_written_as_transformers_does(model: Transformer) -> None:
@@ -260,7 +283,8 @@ def test_siblings_of_one_prompt_are_fed_once_and_write_what_each_writes_alone(mo
     assert max(seen) <= 10 and seen[0] == 5, "five prompts, not twenty"
     for i, prompt in enumerate(rows):
         alone: list[Written] = []
-        batch = Batch(model, slots=1, length=CONTEXT, most=30, stops=torch.tensor(STOPS), banned=torch.tensor([BANNED]))
+        batch = Batch(model, slots=1, length=CONTEXT, most=30, stops=torch.tensor(STOPS), banned=torch.tensor([BANNED]),
+                  token_bytes=letters)  # fmt: skip
         batch.add(Row(i, list(prompt), sampling))
         while batch.rows:
             for row in batch.step():

@@ -10,6 +10,7 @@ import orrery.inference.engine as engine_module
 import orrery.inference.turns as turns_module
 from orrery.errors import InferenceError, TokenizerError
 from orrery.inference.engine import Engine, Sampling
+from orrery.inference.stream import TextDelta
 from orrery.models.hf import save_model
 from orrery.models.transformer import Transformer, TransformerConfig
 from orrery.tokenizers.bpe import BPE
@@ -225,3 +226,28 @@ def test_each_request_may_have_a_sampling_of_its_own(assistant: Assistant) -> No
     )
     with pytest.raises(InferenceError, match="1 samplings for 2 prompts"):
         engine.generate(prompts, each[:1])
+
+
+def test_stop_texts_end_a_reply_and_are_not_part_of_it(assistant: Assistant) -> None:
+    """The assistant answers with "Héllo 🌍, 你好!" and a line more; tokens end where they like."""
+    engine, asked = assistant.engine(), [user("Greet the world")]
+    whole = engine.chat([asked], LONG)[0][-1]["content"]
+    assert whole == "Héllo 🌍, 你好!\nHow are you?"
+    for stop in ("lo", " 🌍", "好", "!\n", "are", "o 🌍,", "?"):
+        sampling = Sampling(max_tokens=200, stop=("never", stop))
+        (turn,) = engine.turns([asked], sampling)
+        assert turn.messages[-1]["content"] == whole[: whole.index(stop)] and turn.finish_reason == "stop"
+        events = list(engine.stream(asked, sampling))
+        assert "".join(event.text for event in events if isinstance(event, TextDelta)) == whole[: whole.index(stop)]
+    (unstopped,) = engine.turns([asked], Sampling(max_tokens=200, stop=("goodbye",)))
+    assert unstopped.messages[-1]["content"] == whole
+    with pytest.raises(InferenceError, match="empty text"):
+        Sampling(stop=("",))
+
+
+def test_a_completion_ends_before_its_stop_text(assistant: Assistant) -> None:
+    engine = assistant.engine()
+    prompt = render([user("Greet the world")], engine.tokenizer, add_generation_prompt=True).ids
+    (done,) = engine.generate([prompt], Sampling(max_tokens=99, stop=("you",)))
+    assert done.text == "Héllo 🌍, 你好!\nHow are " and done.finish_reason == "stop"
+    assert engine.tokenizer.decode(done.ids).endswith("you") and len(done.logprobs) == len(done.ids)
