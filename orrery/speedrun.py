@@ -13,9 +13,8 @@ or, inside training, continued from the newest checkpoint.
 
 import json
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from orrery.config import as_mapping, from_mapping
 from orrery.data.prepare import Prepared, prepare_own, prepare_world, read_back
 from orrery.data.world.conversations import AGENT_MIX, DEFAULT_CONVERSATION_MIX
 from orrery.data.world.corpus import talk
-from orrery.data.world.world import World, WorldConfig
+from orrery.data.world.world import World
 from orrery.errors import ConfigError, NothingToLearn, RunError
 from orrery.evals.exams import Exam, build_exams
 from orrery.evals.exams.agent import build_agent_exams
@@ -36,7 +35,8 @@ from orrery.evals.run import Score, not_applicable, run_exams
 from orrery.files import write_atomically
 from orrery.inference.engine import Engine
 from orrery.plan import Plan, Talk, fit, plan_table, shape_of
-from orrery.post_training import LEAST_MINUTES, PostTraining, PostTrainingConfig, finished, no_grpo
+from orrery.post_training import LEAST_MINUTES, PostTraining, finished, no_grpo
+from orrery.speedrun_config import SpeedrunConfig
 from orrery.speedrun_report import (
     Part,
     make_report,
@@ -54,11 +54,8 @@ from orrery.tokenizers.chat import Message
 from orrery.tools.calculator import CALCULATOR
 from orrery.tools.registry import Tool
 from orrery.training.interrupt import TrainingInterrupted
-from orrery.training.optim import OptimizerConfig
 from orrery.training.progress import clock, show_progress
 from orrery.training.runs import RUNS, Run
-from orrery.training.schedule import ScheduleConfig
-from orrery.training.stage import TrainConfig
 
 TALK_SAMPLE = 6_000  # conversations that the tokenizer is trained on, besides documents
 HELD_OUT_TALK = 200
@@ -73,66 +70,6 @@ AGENT_END_SECONDS = 85.0
 ASSISTANT_TALK = Talk(tokens=52.0, mixed=0.29, replay=REPLAY_SHARE)
 # An agent is made of what it does: nearly all that it reads are conversations.
 AGENT_TALK = Talk(tokens=172.0, mixed=0.97, replay=0.0)
-
-
-@dataclass(frozen=True)
-class SpeedrunConfig:
-    """From nothing to an assistant in the minutes you have: a corpus, a tokenizer, a base model, an assistant that uses
-    a calculator, exams against the truth, and a report.
-
-    Example: orrery speedrun --minutes 10
-    Example: orrery speedrun --full --minutes 25
-    Example: orrery speedrun --recipe agent --minutes 15
-    Example: orrery speedrun --minutes 5 --data notes/ --run mine
-    """
-
-    minutes: float = 10.0
-    """How long it may take. Model, tokens and steps are fitted to it on this machine."""
-    seed: int = 0
-    """Decides the world, the first weights and the order of the text."""
-    run: str = ""
-    """Name of the run, a folder in runs/. Left out: speedrun, speedrun-2, …"""
-    data: tuple[str, ...] = ()
-    """Text to pretrain on instead of the embedded world: files (.txt .md .jsonl .parquet), folders, globs, hf:NAME."""
-    full: bool = False
-    """After tuning go on with a reward model, DPO, PPO and GRPO. They take near half of the minutes: give it 25."""
-    agent: bool = False
-    """Train an agent: it knows little, but searches, calculates, runs code and remembers. `--recipe agent` sets it."""
-    resume: bool = False
-    """Go on with a run that was stopped (the newest one, or --run NAME); its plan is kept."""
-    vocab_size: int = 1024
-    """Tokens of the vocabulary, special ones included."""
-    context: int = 256
-    """Longest sequence, in tokens."""
-    width: int = 0
-    """Width of the model, a multiple of 32; 0: fitted to the minutes. Set it together with layers."""
-    layers: int = 0
-    """Layers of the model; 0: fitted to the minutes."""
-    pretrain_steps: int = 0
-    """Optimizer steps of pretraining; 0: fitted to the minutes."""
-    sft_steps: int = 0
-    """Optimizer steps of tuning; 0: fitted to the minutes."""
-    world: WorldConfig = field(default_factory=WorldConfig)
-    documents: Mapping[str, float] = field(default_factory=dict)
-    """Weight of each genre in the corpus; empty: the usual mix."""
-    conversations: Mapping[str, float] = field(default_factory=dict)
-    """Weight of each kind of conversation in tuning; empty: the usual mix."""
-    pretrain: TrainConfig = field(
-        default_factory=lambda: TrainConfig(rows=8, optimizer=OptimizerConfig(lr=0.012, weight_decay=0.0))
-    )
-    """How pretraining goes; the plan sets its steps."""
-    sft: TrainConfig = field(
-        default_factory=lambda: TrainConfig(
-            rows=8,
-            optimizer=OptimizerConfig(kind="adamw", lr=5e-4, weight_decay=0.0),
-            schedule=ScheduleConfig(warmup_steps=20, warmdown_share=0.6),
-        )
-    )
-    """How tuning goes; the plan sets its steps."""
-    post: PostTrainingConfig = field(default_factory=PostTrainingConfig)
-    """How the stages after tuning go, with --full; the minutes that are left set their steps."""
-    root: Path = RUNS
-    """The folder that holds the runs."""
 
 
 def speedrun(config: SpeedrunConfig) -> Report:

@@ -184,17 +184,14 @@ class Index:
 
     def titled(self, name: str) -> list[Hit]:
         """The chunks that stand under this very heading, in order; letter case aside."""
-        rows = self.db.execute(
-            "SELECT id FROM chunks WHERE lower(title) = ?1 OR substr(lower(title), -length(?1) - 3) = ' > ' || ?1 "
-            "ORDER BY id",
-            (name.strip().lower(),),
-        )
-        return [self._hit(chunk, 1.0) for (chunk,) in rows]
+        wanted = name.strip().casefold()
+        same = [title for title in self.titles() if wanted in (title.casefold(), last_heading(title).casefold())]
+        found = [self.db.execute("SELECT id FROM chunks WHERE title = ?", (title,)).fetchall() for title in same]
+        return [self._hit(chunk, 1.0) for chunk in sorted(chunk for rows in found for (chunk,) in rows)]
 
     def titles(self) -> list[str]:
-        """All headings."""
-        found = self.db.execute("SELECT DISTINCT title FROM chunks WHERE title != ''")
-        return [title.rpartition(" > ")[2] for (title,) in found]
+        """All titles: headings with those that they stand under."""
+        return [title for (title,) in self.db.execute("SELECT DISTINCT title FROM chunks WHERE title != ''")]
 
     def name_of(self, path: str) -> str:
         """The shortest end of a file's path that no other file's has: what `read` takes."""
@@ -319,3 +316,12 @@ class Index:
             (chunk,),
         ).fetchone()
         return Hit(path, title, text[start:stop].strip(), score, start)
+
+
+def last_heading(title: str) -> str:
+    """The heading itself, without those that it stands under.
+
+    >>> last_heading("Guide > Install")
+    'Install'
+    """
+    return title.rpartition(" > ")[2]

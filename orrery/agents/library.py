@@ -2,7 +2,7 @@
 
 import re
 
-from orrery.agents.index import Hit, Index
+from orrery.agents.index import Hit, Index, last_heading
 from orrery.errors import DataError, ToolError
 from orrery.tools.missing import missing
 from orrery.tools.registry import Tool, tool_from_function
@@ -30,7 +30,7 @@ class Library:
         """
         hits = self.index.titled(query) or self.index.search(query, FOUND)
         if not hits:
-            return missing(query, self.index.titles())
+            return missing(query, map(last_heading, self.index.titles()))
         return "\n\n".join(self.shown(hit) for hit in hits[:FOUND])
 
     def shown(self, hit: Hit) -> str:

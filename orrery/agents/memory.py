@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from orrery.agents.bm25 import Postings
 from orrery.database import Base, Database
 from orrery.errors import ToolError
+from orrery.tools.missing import NOT_REMEMBERED
 from orrery.tools.registry import Tool, tool_from_function
 
 RECALLED = 3  # notes that `recall` returns
@@ -69,4 +70,4 @@ class Memory:
         Args:
             query: words that stand in it, for example "Ada birthday"
         """
-        return "\n".join(self.find(query)) or "nothing that fits is remembered"
+        return "\n".join(self.find(query)) or NOT_REMEMBERED

@@ -17,6 +17,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from orrery.inference.sampling import before
 from orrery.inference.session import Said
 from orrery.tokenizers.chat import Message
 from orrery.tools.registry import Tool
@@ -92,9 +93,7 @@ class ReActModel:
         """Let it go on, and read what it wrote."""
         if not may_call:
             self.text += "Answer:"
-        written = self.complete(self.text, STOPS)
-        for stop in STOPS:
-            written = written.split(stop)[0]
+        written = before(self.complete(self.text, STOPS), STOPS)  # not every server minds them
         self.text += written.rstrip() + "\n"
         if not may_call:
             return Said({"role": "assistant", "content": written.strip().split("\n")[0]})

@@ -22,7 +22,7 @@ from orrery.data.world.conversations.search import EXAM_ASK, sentence
 from orrery.data.world.generate import Split, documents
 from orrery.data.world.world import World, WorldConfig
 from orrery.errors import ConfigError
-from orrery.evals.exams.agent import Library
+from orrery.evals.exams.agent import AtlasTools
 from orrery.files import write_atomically
 
 
@@ -155,7 +155,7 @@ def _documents(world: World, config: WorldCommand) -> Iterator[dict[str, Any]]:
 
 
 def _conversations(world: World, config: WorldCommand) -> Iterator[dict[str, Any]]:
-    schemas = {tool.name: tool.schema for tool in Library({}, []).tools()}
+    schemas = {tool.name: tool.schema for tool in AtlasTools({}, []).tools()}
     for one in conversations(world, config.count, mix=AGENT_MIX if config.agent else None):
         row: dict[str, Any] = {"messages": one.messages, "kind": one.kind}
         if config.describe:

@@ -20,10 +20,9 @@ from orrery.agents.bm25 import Postings
 from orrery.data.world.atlas import Chain
 from orrery.data.world.conversations.page import EXAM_ASK
 from orrery.data.world.conversations.search import sentence
-from orrery.data.world.world import World
-from orrery.evals.exams.agent import Library, fresh_chains
+from orrery.evals.exams.agent import AtlasTools, fresh_chains
 from orrery.evals.exams.checks import CHECKS
-from orrery.evals.exams.exam import Item, Reply
+from orrery.evals.exams.exam import Item, Reply, rng_for
 from orrery.inference.engine import Engine
 from orrery.inference.sampling import Sampling
 from orrery.ledger.claim import Claim, Measured, Row, Verdict, by_seed, marks, share
@@ -41,9 +40,10 @@ WAYS = ("closed book", "thinking", "in the prompt", "ReAct")
 
 def measure(lab: Lab) -> None:
     """A row for each number of steps and way: which answers are right."""
-    library = Library({}, [])
+    library = AtlasTools({}, [])
     asked = {
-        name: fresh_chains(World(lab.world), f"react {hops}", library, hops, QUESTIONS) for name, hops in HOPS.items()
+        name: fresh_chains(rng_for(f"react {hops}", lab.world.seed), library, hops, QUESTIONS)
+        for name, hops in HOPS.items()
     }
     engine = Engine.load(lab.agent(), library.tools())
     silent = silent_engine(lab.agent())
@@ -51,8 +51,7 @@ def measure(lab: Lab) -> None:
     for page in library.pages.values():
         postings.add(f"{page.title}\n{page.text}")
     pages = list(library.pages.values())
-    for name, some in asked.items():
-        chains = [chain for chain, _ in some]
+    for name, chains in asked.items():
         questions = [sentence(random.Random(chain.words).choice(EXAM_ASK), chain.words) for chain in chains]
         found = [[pages[number] for number, _ in postings.rank(question.rstrip("?."), PAGES)] for question in questions]
         prompts = ["\n\n".join(f"{p.title}\n{p.text}" for p in some) for some in found]

@@ -14,7 +14,7 @@ from typing import Any
 
 from orrery.search.objective import Objective
 from orrery.search.trials import Trial
-from orrery.speedrun import SpeedrunConfig
+from orrery.speedrun_config import SpeedrunConfig
 
 ETA = 3  # one configuration in so many goes on, with so many times the steps
 

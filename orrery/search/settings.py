@@ -14,7 +14,7 @@ from orrery.errors import ConfigError
 from orrery.search.objective import Objective
 from orrery.search.rungs import ETA
 from orrery.search.space import MIXES, draw, parse_settings, parse_space, with_values
-from orrery.speedrun import SpeedrunConfig
+from orrery.speedrun_config import SpeedrunConfig
 from orrery.training.runs import RUNS
 
 FIRST_SEED = 1000

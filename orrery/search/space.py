@@ -21,7 +21,7 @@ from orrery.config import as_mapping, from_mapping, nearest
 from orrery.data.world.conversations import DEFAULT_CONVERSATION_MIX
 from orrery.data.world.generate import DEFAULT_MIX
 from orrery.errors import ConfigError
-from orrery.speedrun import SpeedrunConfig
+from orrery.speedrun_config import SpeedrunConfig
 
 # A mix that is given takes the place of the usual one, so one of its weights alone would be the whole mix.
 MIXES: Mapping[str, Mapping[str, float]] = {"documents": DEFAULT_MIX, "conversations": DEFAULT_CONVERSATION_MIX}

@@ -25,7 +25,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from orrery.config import as_mapping, as_toml
 from orrery.database import Base, Database
 from orrery.files import write_atomically
-from orrery.speedrun import SpeedrunConfig
+from orrery.speedrun_config import SpeedrunConfig
 
 SPEEDRUN = (sys.executable, "-m", "orrery", "speedrun")
 STOPPED = (130, -signal.SIGINT, -signal.SIGTERM)  # exit codes of a speedrun that someone asked to stop

@@ -16,7 +16,7 @@ from orrery.data.world.preferences import gold, rank, wish
 from orrery.data.world.problems import problems
 from orrery.data.world.world import World, WorldConfig
 from orrery.errors import ConfigError, DataError
-from orrery.evals.exams.agent import Library
+from orrery.evals.exams.agent import AtlasTools
 from orrery.inference.engine import Engine
 from orrery.inference.sampling import Sampling
 from orrery.stages.preferences import Ranking
@@ -55,7 +55,7 @@ def lookups(count: int, seed: int) -> tuple[list[Problem], tuple[Tool, ...]]:
 
     The truth is the sentence that an agent should end with.
     """
-    rng, library, found = random.Random(f"lookups {seed}"), Library({}, []), list[Problem]()
+    rng, library, found = random.Random(f"lookups {seed}"), AtlasTools({}, []), list[Problem]()
     while len(found) < count:
         choice = Choice(rng.getrandbits(64))
         chain = Atlas(choice).chain(choice.integer(1, MOST_HOPS))

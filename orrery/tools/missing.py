@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable
 
 NOTHING = "nothing found"
+NOT_REMEMBERED = "nothing that fits is remembered"
 ALIKE = 0.7  # of difflib's ratio: a title that is at least so near is offered
 
 

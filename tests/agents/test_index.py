@@ -310,6 +310,14 @@ class TestTheTools:
             assert library.search("instal") == 'nothing found; did you mean "Install"?'
             assert "more.md" in library.search("again install") and "guide.md" in library.search("again install")
 
+    def test_headings_of_any_language_are_found_and_no_words_find_no_page(self, tmp_path: Path, notes: Path) -> None:
+        (notes / "more.md").write_text("# Île-de-France\n\nParis lies there.\n")
+        with Index(tmp_path / "index.db", SETTINGS) as index:
+            index.update([notes])
+            library = Library(index)
+            assert library.search(" île-de-france ") == "more.md (Île-de-France):\nParis lies there."
+            assert library.search("") == library.search("  ") == "nothing found"
+
     def test_a_file_is_called_by_the_shortest_end_of_its_path(self, tmp_path: Path, notes: Path) -> None:
         (notes / "deep" / "guide.md").write_text("# Deep\n\nOnly here.\n")
         with Index(tmp_path / "index.db", SETTINGS) as index:

@@ -17,7 +17,7 @@ from orrery.agents.server import KEY_VARIABLE, Server
 from orrery.agents.steps import Action, FinalAnswer, Observation, Task, Thought
 from orrery.data.world.atlas import Page
 from orrery.errors import ConfigError, ContextFull, InferenceError
-from orrery.evals.exams.agent import Library
+from orrery.evals.exams.agent import AtlasTools
 from orrery.inference.sampling import Sampling
 from orrery.tools.calculator import CALCULATOR
 
@@ -104,7 +104,7 @@ def test_replays_what_a_server_of_others_said() -> None:
     """Recorded: `transformers serve` (5.23), with a model of `orrery speedrun --recipe agent` in it."""
     exchanges = json.loads((TRANSCRIPT.parent / "transcript_transformers.json").read_text())
     values = {"weight": "56", "maker": "Stestoo Works", "museum": "Zaver", "colour": "black", "year": "791"}
-    tools = Library({"beraiser": Page("invention", "beraiser", values)}, []).tools()
+    tools = AtlasTools({"beraiser": Page("invention", "beraiser", values)}, []).tools()
     with serving(*[(200, exchange["response"]) for exchange in exchanges]) as (endpoint, received):
         model = RemoteModel(Server(endpoint), "agent", Sampling())
         steps = list(run_agent(model, "Which is the maker of the beraiser?", [t for t in tools if t.name == "search"]))

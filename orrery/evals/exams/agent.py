@@ -18,6 +18,7 @@ from orrery.data.world.world import World
 from orrery.evals.exams import arithmetic, identity, reading
 from orrery.evals.exams.exam import Exam, Item, asked, limited, rng_for
 from orrery.tools.calculator import CALCULATOR
+from orrery.tools.missing import NOT_REMEMBERED
 from orrery.tools.python import PYTHON
 from orrery.tools.registry import Tool, tool_from_function
 
@@ -27,7 +28,7 @@ FROM_WORLD = ("arithmetic_tool", "reading", "reading_one", "identity")  # that a
 
 
 @dataclass(frozen=True)
-class Library:
+class AtlasTools:
     """What the exams' tools know: pages by title, and what a person has asked to remember."""
 
     pages: dict[str, Page]
@@ -58,7 +59,7 @@ class Library:
         postings = Postings()
         for note in self.notes:
             postings.add(note)
-        return "\n".join(self.notes[number] for number, _ in postings.rank(query, 1)) or memory.NOTHING
+        return "\n".join(self.notes[number] for number, _ in postings.rank(query, 1)) or NOT_REMEMBERED
 
     def tools(self) -> tuple[Tool, ...]:
         """All that an agent may call in its exams."""
@@ -73,11 +74,13 @@ class Library:
 
 def build_agent_exams(world: World, limit: int | None = None) -> tuple[list[Exam], tuple[Tool, ...]]:
     """The exams, and the tools that an engine needs to sit them; ``limit`` as in `orrery.evals.exams.build_exams`."""
-    library = Library({}, [])
+    library = AtlasTools({}, [])
     exams: list[Exam] = []
     for name, hops in HOPS.items():
         about = f"{name} search{'es' if hops > 1 else ''} to the answer; five lines a page, the question chooses"
-        found = Exam(f"search_{name}", about, _searched(world, library, hops), stage="chat", max_tokens=200)
+        found = Exam(
+            f"search_{name}", about, _searched(world, library, f"search_{name}", hops), stage="chat", max_tokens=200
+        )
         calls = tuple(replace(item, exam=f"search_{name}_calls", check="calls") for item in found.items)
         exams += [found, replace(found, name=f"search_{name}_calls", about="the right searches alone", items=calls)]
     exams += [
@@ -97,16 +100,14 @@ def _choice(rng: Random) -> Choice:
     return Choice(rng.getrandbits(64))
 
 
-def fresh_chains(
-    world: World, name: str, library: Library, hops: int, count: int = COUNT
-) -> list[tuple[Chain, Random]]:
-    """Chains none of whose names stands in another page of the library, with the random numbers to ask for them."""
-    rng, found = rng_for(name, world.config.seed), list[tuple[Chain, Random]]()
+def fresh_chains(rng: Random, library: AtlasTools, hops: int, count: int = COUNT) -> list[Chain]:
+    """So many chains, none of whose names stands on a page of the library, which takes theirs in."""
+    found: list[Chain] = []
     while len(found) < count:
         chain = Atlas(_choice(rng), kept=True).chain(hops)
         if library.pages.keys().isdisjoint(chain.names):
             library.add(chain)
-            found.append((chain, rng))
+            found.append(chain)
     return found
 
 
@@ -123,20 +124,18 @@ def _item(exam: str, check: str, question: str, chain: Chain, queries: Sequence[
                 queries=tuple(queries), labels=labels)  # fmt: skip
 
 
-def _searched(world: World, library: Library, hops: int) -> tuple[Item, ...]:
-    name = f"search {hops}"
+def _searched(world: World, library: AtlasTools, name: str, hops: int) -> tuple[Item, ...]:
+    rng = rng_for(f"search {hops}", world.config.seed)
     return tuple(
-        _item(
-            f"search_{list(HOPS)[hops - 1]}", "value", sentence(rng.choice(EXAM_ASK), chain.words), chain, chain.names
-        )
-        for chain, rng in fresh_chains(world, name, library, hops)
+        _item(name, "value", sentence(rng.choice(EXAM_ASK), chain.words), chain, chain.names)
+        for chain in fresh_chains(rng, library, hops)
     )
 
 
-def _mended(world: World, library: Library) -> Exam:
+def _mended(world: World, library: AtlasTools) -> Exam:
     """Names with a slip in them: the first search finds nothing but a name like it."""
-    items = []
-    for chain, rng in fresh_chains(world, "mended", library, 1):
+    rng, items = rng_for("mended", world.config.seed), list[Item]()
+    for chain in fresh_chains(rng, library, 1):
         wrong = misspelt(_choice(rng), chain.names[0])
         if chain.names[0] not in look_up(wrong, library.pages):
             continue  # too far from it, or nearer to another: nobody could know
@@ -146,7 +145,7 @@ def _mended(world: World, library: Library) -> Exam:
     return Exam("search_mended", about, tuple(items), stage="chat", max_tokens=120)
 
 
-def _compared(world: World, library: Library) -> Exam:
+def _compared(world: World, library: AtlasTools) -> Exam:
     rng, items = rng_for("compared", world.config.seed), list[Item]()
     while len(items) < COUNT:
         pair = search.compared(_choice(rng), kept=True)
@@ -183,7 +182,7 @@ def _python(world: World) -> Exam:
     return Exam("python", "small jobs done by code that is run", tuple(items), stage="chat", max_tokens=120)
 
 
-def _memory(world: World, library: Library) -> list[Exam]:
+def _memory(world: World, library: AtlasTools) -> list[Exam]:
     rng = rng_for("memory", world.config.seed)
     kept, found = list[Item](), list[Item]()
     values = {words: memory.value(_choice(rng), kind, kept=True) for _, _, words, kind in memory.KEPT}

@@ -4,6 +4,7 @@ from orrery.data.world.atlas import COLOURS, Atlas
 from orrery.data.world.choice import Choice
 from orrery.data.world.conversations.conversation import Conversation, assistant, called, put, user
 from orrery.data.world.world import World
+from orrery.tools.missing import NOT_REMEMBERED
 
 # What people want to have kept: a note, the question for it, and the words that find it. The value: a name, a word,
 # a colour or a number.
@@ -29,7 +30,6 @@ ASK_TO = ("Remember this: {}", "Please remember: {}", "Note this: {}", "Keep in 
 EXAM_ASK_TO = ("Do not forget: {}", "{} Keep a note of that.")
 QUESTIONS = ("{}", "{}", "Do you remember? {}", "{} I told you once.", "What did I tell you? {}", "{} You should know.")
 EXAM_QUESTIONS = ("{}", "I have forgotten it: {}", "You know this: {}", "{} You remember it.")
-NOTHING = "nothing that fits is remembered"
 
 
 def write(world: World, choice: Choice) -> Conversation:
@@ -46,7 +46,7 @@ def write(world: World, choice: Choice) -> Conversation:
     asked = choice.pick(QUESTIONS).format(question.format(own="my"))
     messages = [user(put(choice, asked[0].upper() + asked[1:])), called("recall", {"query": words})]
     answer = note.format(told, own="Your") if kept else "You have not told me."
-    messages += [{"role": "tool", "content": "\n".join(found) or NOTHING}, assistant(answer)]
+    messages += [{"role": "tool", "content": "\n".join(found) or NOT_REMEMBERED}, assistant(answer)]
     return Conversation(messages, "memory", {"value": told if kept else ""})
 
 
