@@ -62,14 +62,15 @@ def _arrow(first: Score | None, last: Score | None, lower_is_better: bool) -> Te
 
 
 def conversation_line(message: Mapping[str, Any]) -> str:
-    """One message of a conversation, its calls before its text."""
+    """One message of a conversation, its text before its calls, further lines under the first."""
     calls = "".join(
-        f"[dim]→ {call['function']['name']} {escape(json.dumps(call['function']['arguments']))}[/] "
+        f" [dim]→ {call['function']['name']} {escape(json.dumps(call['function']['arguments']))}[/]"
         for call in message.get("tool_calls", ())
     )
     colour = {"user": "bold", "tool": "dim"}.get(message["role"], "")
-    text = escape(str(message.get("content") or ""))
-    return f"{message['role']:>9}  {calls}" + (f"[{colour}]{text}[/]" if colour else text)
+    text = escape(str(message.get("content") or "").replace("\n", "\n" + " " * 11))
+    said = f"[{colour}]{text}[/]" if colour else text
+    return f"{message['role']:>9}  {said}{calls}" if text else f"{message['role']:>9} {calls}"
 
 
 def compared_table(compared: Sequence[Mapping[str, Any]]) -> Table:
