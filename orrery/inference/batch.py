@@ -1,262 +1,212 @@
-"""Rows that are decoded together, each at its own length.
+"""Rows that are decoded together, each at its own length, coming and going at any time.
 
-    slots   0 ........ ready ........ len(rows)
-            decoding   | to be fed
+    batch.add(Row(0, prompt, Sampling()))
+    while batch.rows:
+        for row in batch.step():                       # those that were given a token
+            if row.done:
+                batch.go_on(row, [])                   # it leaves; or it goes on after more tokens (a tool's answer)
 
-A row enters at the end with tokens to be fed (its prompt). One step either feeds the waiting rows (prefill: many tokens
-a row, right-padded) or decodes all rows (one token each), and samples a token for every row it ran. Rows that stopped
-are returned; the caller has each `go_on`, with more tokens to be fed (a tool's answer) or out of the batch. For that
-it changes places with the last row, which keeps the batch dense and copies no more than these two: a finished row
-costs nothing and its slot is free for the next request. What each step does is a few tensor operations on all rows.
+A row takes a slot of the cache, with tokens to be fed: its prompt. One step feeds each row that writes its last
+token, and rows that have more to be fed as much of it as the step may take (`chunk`), so that a long prompt does not
+stall the others; then it samples a token for every row that was fed all. What a prompt begins with is copied from a
+slot that holds it (prefix.py); prompts that begin alike and come together wait for the first of them. A row can leave
+at any time; its slot is free at once, and nothing is moved.
 
-    R slots   n rows in use   T tokens   V vocabulary
+    M rows that get a token   V vocabulary
 """
 
-import copy
+import math
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from orrery.errors import InferenceError
-from orrery.inference.sampling import Sampling, sample, shifted, uniform_stream
-from orrery.models.transformer import KVCache, Transformer
+from orrery.inference.forward import PREFILL_TOKENS, Feed, Forward
+from orrery.inference.prefix import Slots, common
+from orrery.inference.row import Row, TokenScore
+from orrery.inference.sampling import sample, shifted, uniform_stream
+from orrery.models.transformer import Transformer
 
-PREFILL_TOKENS = 8192  # fed in one step at most, padding included: bounds the memory that a prefill takes
-
-
-@dataclass(eq=False)
-class Row:
-    """One request in a batch. `request` numbers its random stream; `feed` are the tokens still to be fed."""
-
-    request: int
-    feed: list[int] = field(repr=False)
-    sampling: Sampling
-    slot: int = -1
-    begun: int = 0  # how many tokens it had written when its present message began
-    read: list[int] = field(default_factory=list, repr=False)  # all that it was fed and did not write itself
-    tail: bytes = b""  # the last bytes of its message: in these a stop text may have begun
-    found: bool = False  # whether its message holds a stop text
-
-    def saw(self, written: bytes) -> bool:
-        """Take in the bytes of one more token -> whether a stop text is complete now."""
-        stops = [stop.encode() for stop in self.sampling.stop]
-        text = self.tail + written
-        self.found = any(stop in text for stop in stops)
-        self.tail = text[max(0, len(text) - max(map(len, stops)) + 1) :]
-        return self.found
-
-    def __post_init__(self) -> None:
-        self.read = list(self.feed)
-
-
-@dataclass(frozen=True)
-class Written:
-    """The tokens of one message and their log-probabilities.
-
-    `stopped`: the last one is a stop token. `stop`: the texts of which one has ended it; none where it ended otherwise.
-    """
-
-    ids: list[int]
-    logprobs: list[float]
-    stopped: bool
-    stop: tuple[str, ...] = ()
+SCORED = 256  # tokens of a prompt whose log-probabilities are wanted, in one step: each has a whole row of logits
 
 
 class Batch:
     """Up to `slots` rows of up to `length` tokens, with their cache.
 
-    A row writes as many as its own sampling says, `most` at most; `stops` end every row; `banned` are never written.
+    `stops` end every row; `banned` tokens are never written; a step takes `chunk` tokens at most, besides the one of
+    each row that writes.
     """
 
     def __init__(
-        self, model: Transformer, *, slots: int, length: int, most: int, stops: Tensor, banned: Tensor,
-        token_bytes: Callable[[int], bytes],
+        self, model: Transformer, *, slots: int, length: int, stops: Sequence[int], banned: Tensor,
+        token_bytes: Callable[[int], bytes], chunk: int = PREFILL_TOKENS,
     ) -> None:  # fmt: skip
-        weight = model.token_embedding.weight
-        self.model, self.stops, self.banned, self.length = model, stops, banned, length
+        self.forward = Forward(model, slots, length)
+        self.stops, self.banned, self.length, self.chunk = frozenset(stops), banned, length, chunk
         self.token_bytes = token_bytes
-        self.cache = KVCache(model.config, slots, length, dtype=weight.dtype, device=weight.device)
-        self.rows: list[Row] = []
-        self.ready = 0
-        most = min(most, length)
-        self.is_stop = torch.zeros(slots, model.config.vocab_size, dtype=torch.bool, device=weight.device)  # R V
-        numbers = torch.zeros(slots, 4, dtype=torch.long, device=weight.device)  # R 4
-        # R each: how many tokens the cache holds, how many the row has written and may write, and the last of these
-        self.held, self.count, self.limit, self.last = numbers.unbind(1)
-        self.uniforms = torch.zeros(slots, most, device=weight.device)
-        self.ids = torch.zeros(slots, most, dtype=torch.long, device=weight.device)
-        self.logprobs = torch.zeros(slots, most, device=weight.device)
-        self.state = [
-            numbers,
-            self.uniforms,
-            self.ids,
-            self.logprobs,
-            self.is_stop,
-        ]  # all that moves with a row, besides the cache
+        self.slots = Slots(slots)
+        self.rows: list[Row] = []  # in the order in which they came
 
     @property
     def free(self) -> int:
         """Slots for further rows."""
-        return len(self.held) - len(self.rows)
+        return len(self.slots.free)
 
     def add(self, row: Row) -> None:
         """Take in a row whose `feed` is its prompt."""
-        row.slot = len(self.rows)
+        row.slot = self.slots.take(row.feed)
         self.rows.append(row)
-        for tensor in self.state:
-            tensor[row.slot] = 0
-        self.limit[row.slot] = min(row.sampling.max_tokens, self.ids.shape[1])
-        self.is_stop[row.slot, self.stops] = True
-        self.is_stop[row.slot, list(row.sampling.stop_ids)] = True
         if row.sampling.temperature > 0:
-            stream = uniform_stream(row.sampling.seed, row.request, self.uniforms.shape[1])
-            self.uniforms[row.slot] = stream.to(self.uniforms.device)
+            count = min(row.sampling.max_tokens, self.length)
+            row.uniforms = uniform_stream(row.sampling.seed, row.request, count).tolist()
 
-    @torch.inference_mode()
+    def remove(self, row: Row) -> None:
+        """Take out a row, done or not."""
+        self.rows.remove(row)
+        self.slots.leave(row.slot)
+
     def step(self) -> list[Row]:
-        """Run the model once and sample one token for the rows that it ran. Returns those that stopped."""
-        if self.ready < len(self.rows):
-            start, logits = self.ready, self.prefill()  # n V
-            self.ready = stop = start + len(logits)
-        else:
-            start, stop = 0, len(self.rows)
-            logits = self.decode()  # n V
-        count = self.count[start:stop]
-        uniforms = self.uniforms[start:stop].gather(1, count[:, None])[:, 0]
-        ids, logprobs = self.choose(self.rows[start:stop], logits, uniforms)
-        if logprobs.isnan().any():
-            raise InferenceError("the model's logits are not finite: its weights are damaged or its training diverged")
-        slots = torch.arange(start, stop, device=ids.device)
-        self.ids[slots, count] = ids
-        self.logprobs[slots, count] = logprobs
-        self.last[start:stop] = ids
-        count += 1  # a view: the state itself
-        full = (count >= self.limit[start:stop]) | (self.held[start:stop] + 1 >= self.length)
-        ended = self.is_stop[slots, ids] | full
-        for place, row in enumerate(self.rows[start:stop]):
-            if row.sampling.stop and not self.is_stop[row.slot, ids[place]]:
-                ended[place] |= row.saw(self.token_bytes(int(ids[place])))
-        return [self.rows[start + place] for place in ended.nonzero()[:, 0].tolist()]
+        """Run the model once and sample a token for each row that was fed all -> these; some are `done` now."""
+        fed = self.feeds()
+        logits = self.forward([feed for _, feed in fed])  # of all tokens that want them, V
+        writing: list[Row] = []
+        places: list[int] = []  # of the logits after their last token
+        place = 0
+        for row, feed in fed:
+            if feed.wants == "all":
+                self.score_prompt(row, feed, logits[place : place + len(feed.ids)])
+            place += len(feed.wanted)
+            self.slots.held[feed.slot] += feed.ids
+            if not row.feed:
+                writing.append(row)
+                places.append(place - 1)
+        if writing:
+            self.write(writing, logits if len(places) == len(logits) else logits[places])
+        return writing
+
+    def feeds(self) -> list[tuple[Row, Feed]]:
+        """The rows that are fed in this step, and with what; it is taken off their `feed`."""
+        chosen: list[tuple[Row, Feed]] = []
+        coming: list[list[int]] = []  # what the slots of rows that are being fed will hold
+        copies: list[tuple[int, int, list[int]]] = []  # from a slot, so many tokens, to slots
+        left = self.chunk
+        for row in self.rows:
+            if row.done or row.fresh and (left == 0 or not self.begin(row, coming, copies)):
+                continue
+            held = self.slots.held[row.slot]
+            count = 1
+            if row.fresh or len(row.feed) > 1:
+                coming.append(held + row.feed)
+                count = min(len(row.feed), left, SCORED if row.score_prompt else left)
+                left -= count
+                row.fresh = False
+            if count:
+                ids, row.feed = row.feed[:count], row.feed[count:]
+                scored = row.score_prompt and not row.ids
+                wants = "all" if scored else "none" if row.feed else "last"
+                chosen.append((row, Feed(row.slot, len(held), ids, wants)))
+        for source, length, slots in copies:
+            self.forward.copy_prefix(source, slots, length)
+        return chosen
+
+    def begin(self, row: Row, coming: Sequence[list[int]], copies: list[tuple[int, int, list[int]]]) -> bool:
+        """Share what another slot holds of a row's prompt -> False where it is better to wait for what is `coming`."""
+        prompt, most = row.feed, 0 if row.score_prompt else len(row.feed) - 1  # logits want at least the last token
+        source, shared = self.slots.source(prompt, row.slot) if most else (row.slot, 0)
+        shared = min(shared, most)
+        if most and any(min(common(other, prompt), most) > shared for other in coming):
+            return False
+        if source != row.slot and shared:
+            if copies and copies[-1][:2] == (source, shared):
+                copies[-1][2].append(row.slot)
+            else:
+                copies.append((source, shared, [row.slot]))
+        self.slots.held[row.slot] = prompt[:shared]
+        row.feed, row.shared = prompt[shared:], shared
+        return True
+
+    def write(self, rows: list[Row], logits: Tensor) -> None:
+        """Sample a token for each row: logits [M V]."""
+        uniforms = torch.tensor([row.uniforms[len(row.ids)] if row.uniforms else 0.0 for row in rows])
+        ids, logprobs = self.choose(rows, logits, uniforms.to(logits.device))
+        for row, token, logprob in zip(rows, ids.tolist(), logprobs.tolist(), strict=True):
+            if math.isnan(logprob):
+                raise InferenceError(
+                    "the model's logits are not finite: its weights are damaged or its training diverged"
+                )
+            row.ids.append(token)
+            row.logprobs.append(logprob)
+            row.stopped = token in self.stops or token in row.sampling.stop_ids
+            row.done = (
+                row.stopped
+                or len(row.ids) >= row.sampling.max_tokens
+                or len(self.slots.held[row.slot]) + 1 >= self.length
+            )
+            if row.sampling.stop and not row.stopped and row.saw(self.token_bytes(token)):
+                row.done = True
+            if not row.done:
+                row.feed = [token]
 
     def choose(self, rows: list[Row], logits: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
-        """A token for each row by its own sampling, and its log-probability: logits [n V], uniforms [n] -> [n], [n]."""
+        """A token for each row by its own sampling, and its log-probability: logits [M V], uniforms [M] -> [M], [M]."""
         chosen_by = logits
         penalised = [place for place, row in enumerate(rows) if row.sampling.shifts]
         if penalised:
-            chosen_by = logits.float().clone()
+            chosen_by = logits.clone()
             for place in penalised:
                 row = rows[place]
-                own = self.ids[row.slot, : int(self.count[row.slot])].tolist()
-                chosen_by[place] = shifted(logits[place], row.sampling, row.read, own)
+                chosen_by[place] = shifted(logits[place], row.sampling, row.read, row.ids)
         alike: dict[tuple[float, ...], list[int]] = defaultdict(list)
         for place, row in enumerate(rows):
             alike[row.sampling.filters].append(place)
         if len(alike) == 1:
-            return sample(logits, rows[0].sampling, uniforms, self.banned, chosen_by)
-        ids = torch.zeros(len(rows), dtype=torch.long, device=logits.device)
-        logprobs = torch.zeros(len(rows), device=logits.device)
-        for places in alike.values():
-            which = torch.tensor(places, device=logits.device)
-            ids[which], logprobs[which] = sample(
-                logits[which], rows[places[0]].sampling, uniforms[which], self.banned, chosen_by[which]
-            )
+            ids, logprobs = sample(logits, rows[0].sampling, uniforms, self.banned, chosen_by)
+        else:
+            ids = torch.zeros(len(rows), dtype=torch.long, device=logits.device)
+            logprobs = torch.zeros(len(rows), device=logits.device)
+            for places in alike.values():
+                which = torch.tensor(places, device=logits.device)
+                ids[which], logprobs[which] = sample(
+                    logits[which], rows[places[0]].sampling, uniforms[which], self.banned, chosen_by[which]
+                )
+        for place, row in enumerate(rows):
+            if row.top is not None:
+                row.details += scores(logits[place : place + 1], chosen_by[place : place + 1], row, ids[place].view(1))
         return ids, logprobs
 
-    def decode(self) -> Tensor:
-        """Feed every row the token it wrote last -> logits of the next [n V]."""
-        n = len(self.rows)
-        positions = self.held[:n, None]  # n 1
-        hidden = self.model.hidden(self.last[:n, None], positions=positions, cache=self.view(0, n))  # n 1 D
-        self.held[:n] += 1
-        return self.model.unembed(hidden[:, 0])
-
-    def prefill(self) -> Tensor:
-        """Feed as many of the waiting rows as one step may take -> logits after the last token of each [n V].
-
-        Neighbours that begin with the same tokens, answers to one prompt, are fed once: F feeds for n rows.
-        """
-        start, longest = self.ready, 0
-        feeds: list[list[int]] = []
-        source: list[int] = []  # for each row, which of the feeds is its own
-        for row in self.rows[start:]:
-            before = self.rows[start + len(source) - 1]
-            alike = bool(source) and row.begun == before.begun == 0 and row.feed == feeds[-1]
-            if not alike:
-                longest = max(longest, len(row.feed))
-                if source and longest * (len(feeds) + 1) > PREFILL_TOKENS:
-                    break
-                feeds.append(row.feed)
-            source.append(len(feeds) - 1)
-        stop, device = start + len(source), self.held.device
-        lengths = torch.tensor([len(feed) for feed in feeds], device=device)  # F
-        longest = int(lengths.max())
-        ids = torch.tensor([feed + [0] * (longest - len(feed)) for feed in feeds], device=device)  # F T
-        which = torch.tensor(source, device=device)  # n
-        first = torch.tensor([start + source.index(feed) for feed in range(len(feeds))], device=device)  # F slots
-        positions = self.held[first][:, None] + torch.arange(longest, device=device)
-        # Padding lies behind the row's last token, where nothing looks before it is overwritten. The cache's last slot
-        # is never fed (a row stops when it is full), so padding that would lie beyond the end may go there.
-        positions = positions.clamp(max=self.length - 1)  # F T
-        cache = self.view(start, stop)
-        if len(feeds) < len(source):
-            cache = copy.copy(cache)
-            cache.keys, cache.values = self.cache.keys[:, first], self.cache.values[:, first]
-            cache.lengths = self.held[first].clone()
-        hidden = self.model.hidden(ids, positions=positions, cache=cache)  # F T D
-        if len(feeds) < len(source):  # which was a copy: give every row its own
-            used = min(self.length, int(self.held[first].max()) + longest)
-            self.cache.keys[:, start:stop, :, :used] = cache.keys[:, which, :, :used]
-            self.cache.values[:, start:stop, :, :used] = cache.values[:, which, :, :used]
-        self.held[start:stop] += lengths[which]
-        for row in self.rows[start:stop]:
-            row.feed = []
-        logits = self.model.unembed(hidden[torch.arange(len(feeds), device=device), lengths - 1])  # F V
-        return logits[which]
-
-    def view(self, start: int, stop: int) -> KVCache:
-        """The cache of the slots from `start` to `stop`, sharing memory."""
-        view = copy.copy(self.cache)
-        view.keys, view.values = self.cache.keys[:, start:stop], self.cache.values[:, start:stop]
-        view.lengths = self.held[start:stop].clone()
-        return view
-
-    def written(self, row: Row) -> Written:
-        """What the row has written since its prompt, or since `go_on` last fed it."""
-        message = slice(row.begun, int(self.count[row.slot]))
-        ids = self.ids[row.slot, message].tolist()
-        stop = row.sampling.stop if row.found else ()
-        return Written(ids, self.logprobs[row.slot, message].tolist(), bool(self.is_stop[row.slot, ids[-1]]), stop)
+    def score_prompt(self, row: Row, feed: Feed, logits: Tensor) -> None:
+        """Note how likely the tokens of a prompt are that follow each of those fed: logits [T V]."""
+        targets = row.read[feed.start + 1 : feed.start + 1 + len(feed.ids)]  # the prompt's last has none
+        logits = logits[: len(targets)]
+        row.prompt_scores += scores(logits, logits, row, torch.tensor(targets, device=logits.device))
 
     def room(self, row: Row) -> int:
         """How many tokens `go_on` may feed to a row so that it can still write."""
-        if int(self.count[row.slot]) >= int(self.limit[row.slot]):
+        if len(row.ids) >= row.sampling.max_tokens:
             return 0
-        return max(0, self.length - 2 - int(self.held[row.slot]))  # its last token is not held yet; one slot stays free
+        held = len(self.slots.held[row.slot])  # without its last token; and the cache's last place stays free
+        return max(0, self.length - 2 - held)
 
     def go_on(self, row: Row, feed: list[int]) -> None:
-        """After a row has stopped: let it write on after the tokens `feed`, or take it out when there are none."""
-        self.ready -= 1
-        self.swap(row.slot, self.ready)
-        if feed:
-            row.begun = int(self.count[row.slot])
-            row.feed = [int(self.last[row.slot]), *feed]
-            row.read += feed
-            row.tail, row.found = b"", False
-        else:
-            self.swap(row.slot, len(self.rows) - 1)
-            self.rows.pop()
-
-    def swap(self, a: int, b: int) -> None:
-        """Exchange the rows in two slots."""
-        if a == b:
+        """After a message has ended: let the row write on after the tokens `feed`; without any, take it out."""
+        if not feed:
+            self.remove(row)
             return
-        self.rows[a], self.rows[b] = self.rows[b], self.rows[a]
-        self.rows[a].slot, self.rows[b].slot = a, b
-        used = int(self.held[[a, b]].max())
-        for cached in (self.cache.keys, self.cache.values):
-            cached[:, [a, b], :, :used] = cached[:, [b, a], :, :used]
-        for tensor in self.state:
-            tensor[[a, b]] = tensor[[b, a]]
+        row.begun, row.tail, row.found, row.done = len(row.ids), b"", False, False
+        row.feed = [row.ids[-1], *feed]
+        row.read += feed
+
+
+def scores(logits: Tensor, chosen_by: Tensor, row: Row, ids: Tensor) -> list[TokenScore]:
+    """How likely tokens `ids` [T] are by the model's own logits [T V] and by those that the row chooses by [T V]."""
+    temperature = row.sampling.temperature or 1.0
+    raw, shaped = logits.log_softmax(-1), (chosen_by / temperature).log_softmax(-1)
+    top = raw.topk(min(row.top or 0, raw.shape[1])).indices  # T top
+    tops = zip(top.tolist(), raw.gather(1, top).tolist(), shaped.gather(1, top).tolist(), strict=True)
+    own = zip(raw.gather(1, ids[:, None])[:, 0].tolist(), shaped.gather(1, ids[:, None])[:, 0].tolist(), strict=True)
+    return [
+        TokenScore(token, logprob, after, tuple(zip(*likeliest, strict=True)))
+        for token, (logprob, after), likeliest in zip(ids.tolist(), own, tops, strict=True)
+    ]

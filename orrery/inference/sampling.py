@@ -20,6 +20,7 @@ from torch import Tensor
 
 from orrery.errors import InferenceError
 
+COLDEST = 1e-5  # a temperature by which logits can still be divided; it is greedy already
 NUCLEUS_FIRST = 256  # tokens looked at first for the nucleus: sorting all of a vocabulary costs five times as much
 
 
@@ -54,8 +55,10 @@ class Sampling:
     """Request number i of a call draws from a stream of its own, made from (seed, i)."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.temperature < float("inf"):
-            raise InferenceError(f"temperature is {self.temperature}; it must be 0 (greedy) or a positive number")
+        if self.temperature != 0 and not COLDEST <= self.temperature < float("inf"):
+            raise InferenceError(
+                f"temperature is {self.temperature}; it must be 0 (greedy) or a number from {COLDEST} on"
+            )
         if self.top_k < 0:
             raise InferenceError(f"top_k is {self.top_k}; it must be 0 (keep all) or a number of tokens")
         if not 0 < self.top_p <= 1:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import torch
 
 from orrery.errors import ContextFull
-from orrery.inference.batch import Row
 from orrery.inference.engine import Engine
+from orrery.inference.row import Row
 from orrery.inference.sampling import Sampling, before
 from orrery.inference.turns import MALFORMED
 from orrery.tokenizers.chat import Message, render
@@ -62,9 +62,9 @@ class Session:
         """The model's next message; it cannot call a tool unless it may."""
         refused = [] if may_call else [self.call]
         self.batch.banned = torch.cat([self.banned, torch.tensor(refused, dtype=torch.long, device=self.banned.device)])
-        while not self.batch.step() and int(self.batch.count[self.row.slot]) - self.row.begun < self.most:
-            pass
-        written = self.batch.written(self.row)
+        while not self.row.done and len(self.row.ids) - self.row.begun < self.most:
+            self.batch.step()
+        written = self.row.written
         self.stopped = written.stopped
         message = parse_assistant(written.ids[: -1 if written.stopped else None], self.tokenizer)
         message["content"] = before(message["content"], written.stop)

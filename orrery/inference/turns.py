@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from orrery.errors import InferenceError
-from orrery.inference.batch import Written
+from orrery.inference.row import Written
 from orrery.inference.sampling import before
 from orrery.tokenizers.bpe import BPE
 from orrery.tokenizers.chat import Message, render

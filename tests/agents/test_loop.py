@@ -9,6 +9,7 @@ from orrery.agents.loop import STOP, run_agent
 from orrery.agents.models import LocalModel
 from orrery.agents.steps import Action, FinalAnswer, Observation, Step, Task, Thought, from_json, shown, to_json
 from orrery.errors import ConfigError, ContextFull, DataError
+from orrery.inference.forward import Feed, Forward
 from orrery.inference.sampling import Sampling
 from orrery.inference.session import Session
 from orrery.tools.calculator import CALCULATOR
@@ -86,13 +87,13 @@ class TestInTheEngine:
         session = Session(assistant.engine(), [user("What is 12 times 7?")], Sampling())
         session.write()
         fed: list[int] = []
-        hidden = assistant.model.hidden
+        forward = Forward.__call__
 
-        def counting(ids: torch.Tensor, **rest: object) -> torch.Tensor:
-            fed.append(ids.shape[1])
-            return hidden(ids, **rest)  # type: ignore[arg-type]
+        def counting(self: Forward, feeds: list[Feed]) -> torch.Tensor:
+            fed.append(sum(len(feed.ids) for feed in feeds))
+            return forward(self, feeds)
 
-        monkeypatch.setattr(assistant.model, "hidden", counting)
+        monkeypatch.setattr(Forward, "__call__", counting)
         session.feed([{"role": "tool", "content": "84"}])
         session.write()
         assert fed[0] < 30 and set(fed[1:]) == {1}

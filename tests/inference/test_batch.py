@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
-import orrery.inference.batch as batch_module
+import orrery.inference.forward as forward_module
 from orrery.errors import InferenceError
-from orrery.inference.batch import Batch, Row, Written
+from orrery.inference.batch import Batch
+from orrery.inference.forward import PREFILL_TOKENS, Feed, Forward
+from orrery.inference.row import Row, Written
 from orrery.inference.sampling import Sampling
 from orrery.models.transformer import Transformer, TransformerConfig
 
@@ -34,6 +36,33 @@ def model(request: pytest.FixtureRequest) -> Transformer:
     return Transformer(config, torch.Generator().manual_seed(1))
 
 
+@pytest.fixture(params=["compiled", "torch"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each test runs with the compiled kernel and with PyTorch's operations."""
+    if request.param == "torch":
+        monkeypatch.setattr(forward_module.Kernel, "of", lambda model, cache: None)
+    return str(request.param)
+
+
+@pytest.fixture
+def fed(monkeypatch: pytest.MonkeyPatch) -> list[list[Feed]]:
+    """What the model is fed, step by step, while the test runs."""
+    steps: list[list[Feed]] = []
+    original = Forward.__call__
+
+    def watch(self: Forward, feeds: list[Feed]) -> torch.Tensor:
+        steps.append(feeds)
+        return original(self, feeds)
+
+    monkeypatch.setattr(Forward, "__call__", watch)
+    return steps
+
+
+def tokens(steps: list[list[Feed]]) -> int:
+    """How many tokens were fed in all."""
+    return sum(len(feed.ids) for feeds in steps for feed in feeds)
+
+
 def letters(token: int) -> bytes:
     """Each token as two letters, so that a text may begin or end within one."""
     return bytes([97 + token // 10, 97 + token % 10])
@@ -52,23 +81,24 @@ def run(
     slots: int,
     length: int = CONTEXT,
     feed: Callable[[int, int], list[int]] = lambda request, message: [],
+    chunk: int = PREFILL_TOKENS,
+    first: int = 0,
 ) -> list[list[Written]]:
     """All messages of every request; `feed(request, message)` are the ids fed after its message of that number."""
     each = [sampling] * len(rows) if isinstance(sampling, Sampling) else sampling
-    most = max(one.max_tokens for one in each)
     batch = Batch(
-        model, slots=slots, length=length, most=most, stops=torch.tensor(STOPS), banned=torch.tensor([BANNED]),
-        token_bytes=letters,
-    )  # fmt: skip
+        model, slots=slots, length=length, stops=STOPS, banned=torch.tensor([BANNED]), token_bytes=letters, chunk=chunk
+    )
     messages: list[list[Written]] = [[] for _ in rows]
-    waiting = [Row(i, list(prompt), one) for i, (prompt, one) in enumerate(zip(rows, each, strict=True))]
+    waiting = [Row(first + i, list(prompt), one) for i, (prompt, one) in enumerate(zip(rows, each, strict=True))]
     while waiting or batch.rows:
         while waiting and batch.free:
             batch.add(waiting.pop(0))
         for row in batch.step():
-            messages[row.request].append(batch.written(row))
-            more = feed(row.request, len(messages[row.request]))
-            batch.go_on(row, more if len(more) <= batch.room(row) else [])
+            if row.done:
+                messages[row.request - first].append(row.written)
+                more = feed(row.request - first, len(messages[row.request - first]))
+                batch.go_on(row, more if len(more) <= batch.room(row) else [])
     return messages
 
 
@@ -183,51 +213,41 @@ def test_a_request_samples_the_same_tokens_in_any_company(model: Transformer) ->
     assert len({tuple(m[0].ids) for m in same_prompt}) > 4
 
 
-def test_rows_that_are_fed_more_go_on_from_their_cache_inside_the_batch(model: Transformer) -> None:
+def test_rows_that_are_fed_more_go_on_from_their_cache_inside_the_batch(
+    model: Transformer, fed: list[list[Feed]]
+) -> None:
     rows = prompts(18, longest=8)
-    fed = [ids for ids in prompts(18, longest=9)]
+    told = prompts(18, longest=9)
 
     def feed(request: int, message: int) -> list[int]:
-        return fed[request] if message <= request % 3 else []  # some rows never, some once, some twice
+        return told[request] if message <= request % 3 else []  # some rows never, some once, some twice
 
-    seen: list[int] = []
-    original = model.hidden
-
-    def count(ids: torch.Tensor, **rest: object) -> torch.Tensor:
-        seen.append(ids.numel())
-        return original(ids, **rest)  # type: ignore[arg-type]
-
-    model.hidden = count  # type: ignore[method-assign, assignment]
     messages = run(model, rows, Sampling(max_tokens=40), 7, feed=feed)
-    del model.hidden
     for i, (prompt, written) in enumerate(zip(rows, messages, strict=True)):
         ids, budget = list(prompt), 40
         for message in written:
             expected = greedy_alone(model, ids, budget)
             assert message.ids == expected, f"request {i}"
-            ids += expected + fed[i]
+            ids += expected + told[i]
             budget -= len(expected)
     assert {len(written) for written in messages} >= {1, 2}
-    most = sum(map(len, rows)) + sum(len(m.ids) for w in messages for m in w) + sum(len(f) + 1 for f in fed) * 2
-    assert sum(seen) < 2 * most, "feeding a tool's answer must not run the whole prompt again"
+    written = sum(len(message.ids) for all_of_it in messages for message in all_of_it)
+    more = sum(len(told[i]) * (len(all_of_it) - 1) for i, all_of_it in enumerate(messages))
+    assert tokens(fed) == sum(map(len, rows)) + written + more - len(rows), "every token is computed once"
 
 
-def test_finished_rows_are_not_computed_any_more(model: Transformer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finished_rows_are_not_computed_any_more(model: Transformer, fed: list[list[Feed]]) -> None:
     rows = prompts(24)
-    sizes: list[tuple[int, int]] = []
-    original = model.hidden
-
-    def count(ids: torch.Tensor, **rest: object) -> torch.Tensor:
-        sizes.append((ids.shape[0], ids.shape[1]))
-        return original(ids, **rest)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(model, "hidden", count)
     messages = run(model, rows, Sampling(max_tokens=20), 24)
-    assert sizes[0][0] == 24
-    assert sum(n for n, tokens in sizes[1:]) == sum(len(m[0].ids) - 1 for m in messages)
+    assert len(fed[0]) == 24
+    assert tokens(fed[1:]) == sum(len(m[0].ids) - 1 for m in messages)
 
 
-def test_a_large_prefill_is_split_and_gives_the_same(model: Transformer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pytorch_is_never_given_more_than_it_may_take_at_once(
+    model: Transformer, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if way == "compiled":
+        return  # it takes no padding, and `chunk` bounds it
     rows = prompts(24)
     expected = run(model, rows, Sampling(max_tokens=20), 24)
     widths: list[int] = []
@@ -238,7 +258,7 @@ def test_a_large_prefill_is_split_and_gives_the_same(model: Transformer, monkeyp
         return original(ids, **rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(model, "hidden", count)
-    monkeypatch.setattr(batch_module, "PREFILL_TOKENS", 64)
+    monkeypatch.setattr(forward_module, "PREFILL_TOKENS", 64)
     assert [m[0].ids for m in run(model, rows, Sampling(max_tokens=20), 24)] == [m[0].ids for m in expected]
     assert max(widths) <= 64
 
@@ -260,40 +280,112 @@ def _used(model: Transformer) -> Iterator[torch.nn.Parameter]:
     return (weight for name, weight in model.named_parameters() if "position" not in name)
 
 
-def test_siblings_of_one_prompt_are_fed_once_and_write_what_each_writes_alone(model: Transformer) -> None:
-    different = prompts(5, longest=20)
+def test_siblings_of_one_prompt_are_fed_once_and_write_what_each_writes_alone(
+    model: Transformer, fed: list[list[Feed]]
+) -> None:
+    different = [[i, *prompt] for i, prompt in enumerate(prompts(5, longest=20), start=5)]
+    different = [[*prompt, *range(10, 20)] for prompt in different]
     rows = [prompt for prompt in different for _ in range(4)]
-    fed = [[5, 6, 7], [9] * 12]
+    told = [[5, 6, 7], [9] * 12]
 
     def feed(request: int, message: int) -> list[int]:
-        return fed[request % 2] if message == 1 and request % 4 < 2 else []  # siblings part: some are fed, some done
+        return told[request % 2] if message == 1 and request % 4 < 2 else []  # siblings part: some are fed, some done
 
-    seen: list[int] = []
-    original = model.hidden
-
-    def count(ids: torch.Tensor, **rest: object) -> torch.Tensor:
-        seen.append(ids.shape[0] if ids.shape[1] > 1 else 0)
-        return original(ids, **rest)  # type: ignore[arg-type]
-
-    model.hidden = count  # type: ignore[method-assign, assignment]
     sampling = Sampling(temperature=1.0, max_tokens=30, seed=4)
     together = run(model, rows, sampling, 20, feed=feed)
+    assert sorted(len(one.ids) for one in fed[0]) == sorted(map(len, different)), "five prompts, not twenty"
+    assert [len(one.ids) for one in fed[1]].count(1) == 20, "the siblings' last token, and the firsts' second"
     few = run(model, rows, sampling, 7, feed=feed)  # newcomers and those that go on are fed in the same steps
-    del model.hidden
-    assert max(seen) <= 10 and seen[0] == 5, "five prompts, not twenty"
     for i, prompt in enumerate(rows):
-        alone: list[Written] = []
-        batch = Batch(model, slots=1, length=CONTEXT, most=30, stops=torch.tensor(STOPS), banned=torch.tensor([BANNED]),
-                  token_bytes=letters)  # fmt: skip
-        batch.add(Row(i, list(prompt), sampling))
-        while batch.rows:
-            for row in batch.step():
-                alone.append(batch.written(row))
-                more = feed(i, len(alone))
-                batch.go_on(row, more if len(more) <= batch.room(row) else [])
+        (alone,) = run(model, [prompt], sampling, 1, feed=lambda _, message, i=i: feed(i, message), first=i)
         for mine in (together[i], few[i]):
             assert [message.ids for message in mine] == [message.ids for message in alone], f"request {i}"
             for one, other in zip(mine, alone, strict=True):
                 torch.testing.assert_close(
                     torch.tensor(one.logprobs), torch.tensor(other.logprobs), atol=1e-4, rtol=1e-4
                 )
+
+
+def test_a_prompt_in_pieces_gives_what_it_gives_whole_and_others_write_meanwhile(
+    model: Transformer, fed: list[list[Feed]]
+) -> None:
+    rows = [*prompts(3, longest=4), [7] * 40, *prompts(2, longest=4)]
+    whole = run(model, rows, Sampling(max_tokens=12), 6)
+    del fed[:]
+    pieces = run(model, rows, Sampling(max_tokens=12), 6, chunk=9)
+    assert [m[0].ids for m in pieces] == [m[0].ids for m in whole]
+    reading = [feeds for feeds in fed if any(len(feed.ids) > 1 and feed.start for feed in feeds)]
+    assert len(reading) >= 4 and all(any(len(feed.ids) == 1 for feed in feeds) for feeds in reading)
+    assert all(sum(len(feed.ids) for feed in feeds if len(feed.ids) > 1) <= 9 for feeds in fed)
+
+
+def test_what_a_prompt_begins_with_is_copied_from_rows_that_write_or_have_ended(
+    model: Transformer, fed: list[list[Feed]]
+) -> None:
+    system, first = list(range(5, 30)), [30, 31, 32]
+    (said,) = run(model, [[*system, *first]], Sampling(max_tokens=6), 1)
+    conversation = [*system, *first, *said[0].ids, 33, 34]
+    rows = [[*system, *first], conversation, [*system, 35, 36], [*system, 35, 37], prompts(1)[0]]
+    expected = [greedy_alone(model, row, 6) for row in rows]
+    for slots in (2, 8):
+        del fed[:]
+        messages = run(model, rows, Sampling(max_tokens=6), slots)
+        assert [message[0].ids for message in messages] == expected
+        fresh = tokens(fed) - sum(len(message[0].ids) - 1 for message in messages)
+        most = len(conversation) + 2 + 2 + len(rows[-1]) + len(rows)  # each row's last token is computed in any case
+        assert fresh <= most, f"{slots} slots: what they begin with is computed once"
+
+
+def test_a_row_can_leave_at_any_time_and_its_slot_is_free_at_once(model: Transformer) -> None:
+    rows = prompts(4)
+    expected = [greedy_alone(model, prompt, 20) for prompt in rows]
+    batch = Batch(model, slots=2, length=CONTEXT, stops=STOPS, banned=torch.tensor([BANNED]), token_bytes=letters)
+    gone, stays, late = (Row(i, list(rows[i]), Sampling(max_tokens=20)) for i in (0, 1, 2))
+    batch.add(gone)
+    batch.add(stays)
+    batch.step()
+    batch.remove(gone)
+    assert batch.free == 1
+    batch.add(late)
+    while batch.rows:
+        for row in batch.step():
+            if row.done:
+                batch.remove(row)
+    assert (stays.ids, late.ids) == (expected[1], expected[2])
+
+
+def test_details_are_what_the_formulas_say(model: Transformer) -> None:
+    """Raw: log-softmax of the model's logits. Shaped: the same after bias and temperature, before top-k."""
+    prompt = prompts(1)[0]
+    sampling = Sampling(temperature=0.5, top_k=3, logit_bias=((9, 2.0),), max_tokens=8)
+    batch = Batch(model, slots=1, length=CONTEXT, stops=STOPS, banned=torch.tensor([BANNED]), token_bytes=letters)
+    row = Row(0, list(prompt), sampling, top=4, score_prompt=True)
+    batch.add(row)
+    while not row.done:
+        batch.step()
+    with torch.no_grad():
+        logits = model(torch.tensor([prompt + row.ids]))[0]
+    raw, biased = logits.log_softmax(-1), logits.clone()
+    biased[:, 9] += 2.0
+    shaped = (biased / 0.5).log_softmax(-1)
+    for place, (token, detail) in enumerate(zip(row.ids, row.details, strict=True), start=len(prompt) - 1):
+        assert detail.id == token and len(detail.top) == 4
+        assert detail.logprob == pytest.approx(float(raw[place, token]), abs=1e-4)
+        assert detail.shaped == pytest.approx(float(shaped[place, token]), abs=1e-4)
+        assert [one for one, _, _ in detail.top] == raw[place].topk(4).indices.tolist()
+        for one, its_raw, its_shaped in detail.top:
+            assert its_raw == pytest.approx(float(raw[place, one]), abs=1e-4)
+            assert its_shaped == pytest.approx(float(shaped[place, one]), abs=1e-4)
+    for place, score in enumerate(row.prompt_scores):
+        assert score.id == prompt[place + 1]
+        assert score.logprob == pytest.approx(float(raw[place, score.id]), abs=1e-4)
+    assert len(row.prompt_scores) == len(prompt) - 1
+
+
+def test_the_kernels_results_are_the_same_bits_in_any_company(model: Transformer, way: str) -> None:
+    if way == "torch":
+        return  # rounding depends on the shapes there
+    rows = prompts(20)
+    alone = [run(model, [row], Sampling(max_tokens=15), 1)[0][0].logprobs for row in rows]
+    for slots, chunk in ((20, PREFILL_TOKENS), (7, PREFILL_TOKENS), (20, 5)):
+        assert [m[0].logprobs for m in run(model, rows, Sampling(max_tokens=15), slots, chunk=chunk)] == alone

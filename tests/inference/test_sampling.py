@@ -124,6 +124,7 @@ def test_each_request_has_its_own_stream_and_a_longer_one_begins_alike() -> None
     "settings",
     [
         {"temperature": -0.1},
+        {"temperature": 1e-9},
         {"temperature": math.nan},
         {"temperature": math.inf},
         {"top_k": -1},
