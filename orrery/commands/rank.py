@@ -17,6 +17,7 @@ from orrery.data.world.world import WorldConfig
 from orrery.database import Database, open_database
 from orrery.errors import ConfigError, DataError
 from orrery.inference.chat import printable
+from orrery.inference.chat_views import shown
 from orrery.inference.engine import Engine
 from orrery.inference.sampling import Sampling
 from orrery.stages.conversations import Conversation
@@ -134,19 +135,6 @@ def comparable(engine: Engine, prompt: Conversation, replies: Sequence[list[Mess
         if text := shown(reply).strip():
             found.setdefault(text, reply)
     return list(found.values())
-
-
-def shown(messages: Sequence[Message]) -> str:
-    """Messages as a person reads them: what is said, calls of tools, and what these answered."""
-    lines = []
-    for message in messages:
-        lines += [f"({message['reasoning_content']})"] if message.get("reasoning_content") else []
-        content = str(message.get("content") or "")
-        lines += [f"→ {content}" if message["role"] == "tool" else content] if content else []
-        for call in message.get("tool_calls") or ():
-            arguments = json.dumps(call["function"]["arguments"], ensure_ascii=False)
-            lines.append(f"{call['function']['name']} {arguments}")
-    return printable("\n".join(lines))
 
 
 def ask(count: int, out: Console) -> list[int]:
