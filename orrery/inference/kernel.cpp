@@ -3,8 +3,8 @@
 // kernel.py compiles this file on first use and calls `orrery_forward`, at the end. It computes what
 // models/transformer.py computes, without a few microseconds for each of hundreds of small operations a token.
 //
-// The idea. Nearly all the work is `product` (kernel_vectors.h): every output is the dot product of a row of weights, as
-// it lies in memory, and a token's vector. One token uses each weight once, so it can be as fast as memory is; many
+// The idea. Nearly all the work is `product` (kernel_vectors.h): every output is the dot product of a row of weights,
+// as it lies in memory, and a token's vector. One token uses each weight once, so it can be as fast as memory is; many
 // tokens use each weight that was read many times, so they can be as fast as the arithmetic is. Both are done by the
 // same little function, `tile`: R rows of weights by X tokens, a sum for each pair in a register.
 //
@@ -28,7 +28,7 @@
 #include "kernel_threads.h"
 #include "kernel_vectors.h"
 
-// What kernel.py fills in; the same fields in the same order stand there. A pointer is null where there is no such part.
+// What kernel.py fills in; the same fields in the same order stand there. Null: there is no such part.
 struct Block {
     const void *attention_norm, *attention_norm_bias, *qkv, *qkv_bias, *query_norm, *key_norm, *output, *output_bias;
     const void *mlp_norm, *mlp_norm_bias, *gate, *up, *up_bias, *down, *down_bias;
@@ -317,7 +317,7 @@ template <class T> void forward(const Model& m, const Call& call) {
 }  // namespace
 
 // Runs N tokens through the model, writes their keys and values into the cache and the logits of those that are wanted.
-// Returns -1; or, with nothing touched, which token is not the model's or has no place in the cache, N + i for wanted i.
+// Returns -1; or, with nothing touched, which token is not the model's or has no place in the cache, N + i: wanted i.
 extern "C" int64_t orrery_forward(
     const Model* m, int64_t tokens, const int64_t* ids, const int64_t* slots, const int64_t* positions,
     int64_t wanted_tokens, const int64_t* wanted, float* logits, int64_t threads) {

@@ -1,8 +1,8 @@
 // Threads that help with a call. Part of kernel.cpp.
 //
-// Whoever is free takes the next chunk of the present job, so that a thread which the system has put aside delays nothing
-// but the chunk it holds. Those without work spin for some microseconds, give way to others for some more, and then
-// sleep: on a busy machine threads that wait by spinning take the time of those that would have worked.
+// Whoever is free takes the next chunk of the present job, so that a thread which the system has put aside delays
+// nothing but the chunk it holds. Those without work spin for some microseconds, give way to others for some more, and
+// then sleep: on a busy machine threads that wait by spinning take the time of those that would have worked.
 
 #pragma once
 

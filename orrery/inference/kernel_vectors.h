@@ -1,8 +1,8 @@
 // Vectors of numbers, and the products of matrices and vectors that nearly all of a forward pass consists of.
 //
-// Written with the vector types of GCC and Clang, which are made into whatever the CPU has. Only instructions that round
-// once where two operations would round twice are named: a compiler that puts them in as it likes (-ffp-contract) gives
-// the same sum different last bits in different places. Part of kernel.cpp.
+// Written with the vector types of GCC and Clang, which are made into whatever the CPU has. Only instructions that
+// round once where two operations would round twice are named: a compiler that puts them in as it likes (-ffp-contract)
+// gives the same sum different last bits in different places. Part of kernel.cpp.
 
 #pragma once
 
@@ -152,12 +152,12 @@ template <> struct Register<bfloat16> {  // two neighbours a lane, multiplied an
 };
 #endif
 
-// y[token][row] = the dot product of R rows of weights `w` and X vectors `x` of `inner` numbers each, or += where `add`.
+// y[token][row] = the dot product of R rows of weights `w` and X vectors `x` of `inner` numbers each; `add`: +=.
 // Neighbouring rows, vectors and lines of y lie a stride apart.
 template <class T, int R, int X>
 void tile(const T* w, long w_stride, const T* x, long x_stride, long inner, float* y, long y_stride, bool add) {
     typedef Register<T> Reg;
-    constexpr int AHEAD = X == 1 ? 4 * R : R;  // memory fetches later rows meanwhile; one vector is soon done with these
+    constexpr int AHEAD = X == 1 ? 4 * R : R;  // memory fetches later rows meanwhile; one vector is soon done
     Floats acc[X][R] = {};
     long k = 0;
     auto step = [&](auto read) __attribute__((always_inline)) {
@@ -198,8 +198,8 @@ void band(const T* w, long w_stride, const T* x, long x_stride, long tokens, lon
     if (tokens - t == 1) tile<T, R, 1>(w, w_stride, x, x_stride, inner, y, y_stride, add);
 }
 
-// The same for any number of both: y [tokens rows] = x [tokens inner] w^T. A band of rows stays in the first-level cache
-// while all tokens meet it; long rows are therefore cut into pieces, the same ones whatever the number of tokens.
+// The same for any number of both: y [tokens rows] = x [tokens inner] w^T. A band of rows stays in the first-level
+// cache while all tokens meet it; long rows are therefore cut into pieces, the same ones whatever the number of tokens.
 template <class T>
 void product(const T* w, long w_stride, long rows, const T* x, long x_stride, long tokens, long inner, float* y,
              long y_stride) {
