@@ -210,7 +210,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     """All parameters in the folder's safetensors files, by Hugging Face's names.
 
     Raises:
-        CheckpointError: files are missing or damaged.
+        CheckpointError: files are missing or damaged, or the index names others than safetensors in the folder itself.
     """
     files = [WEIGHTS]
     if not (folder / WEIGHTS).is_file():
@@ -219,6 +219,9 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
         weight_map = read_json(folder / INDEX).get("weight_map")
         if not isinstance(weight_map, dict):
             raise CheckpointError(f"{folder / INDEX} is damaged: it has no weight_map")
+        for name in weight_map.values():
+            if not isinstance(name, str) or Path(name).name != name or not name.endswith(".safetensors"):
+                raise CheckpointError(f"{folder / INDEX} names {name!r}, which is no safetensors file of the folder")
         files = sorted(set(weight_map.values()))
     tensors: dict[str, Tensor] = {}
     with ExitStack() as stack:
