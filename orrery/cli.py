@@ -49,6 +49,7 @@ COMMANDS = (
         "search for better settings of the speedrun",
     ),
     Command("chat", "orrery.inference.chat", "ChatConfig", "chat", "talk with a model in the terminal"),
+    Command("serve", "orrery.commands.serve", "ServeCommand", "serve", "your models behind OpenAI's protocol"),
     Command("agent", "orrery.commands.agent", "AgentCommand", "agent", "a model that uses tools, step by step"),
     Command("index", "orrery.commands.index", "IndexCommand", "index", "make your files searchable"),
     Command("search", "orrery.commands.index", "SearchCommand", "search", "find passages in your files"),
@@ -110,6 +111,13 @@ COMMANDS = (
     ),
     Command(
         "distill", "orrery.commands.distill", "DistillCommand", "run_distill", "a small model learns from a larger one"
+    ),
+    Command(
+        "export gguf",
+        "orrery.commands.export",
+        "ExportGGUFCommand",
+        "run_export_gguf",
+        "a model as one file for llama.cpp and LM Studio",
     ),
     Command(
         "microgpt",
