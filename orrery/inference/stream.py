@@ -47,13 +47,14 @@ class TextStream:
     """Ids of one message, one by one → text.
 
     A token may end in the middle of a character: its bytes wait for the rest. So does text with which a stop may begin.
-    From <tool_call> on all text is held back, because what it says comes as a ToolCallEvent; `held` is that text.
+    From <tool_call> on all text is held back, because what it says comes as a ToolCallEvent; `held` is that text. Where
+    nothing is called (`calls`), it is text like any other, and the tokenizer need not have it.
     """
 
-    def __init__(self, tokenizer: BPE, stops: Sequence[str] = ()) -> None:
+    def __init__(self, tokenizer: BPE, stops: Sequence[str] = (), calls: bool = True) -> None:
         self.tokenizer, self.stops = tokenizer, stops
         self.waiting = ""  # text that may be the beginning of a stop
-        self.call = tokenizer.id_of(TOOL_CALL)
+        self.call = tokenizer.id_of(TOOL_CALL) if calls else None
         self.decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self.calling = False
         self.held = ""

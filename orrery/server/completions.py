@@ -13,11 +13,11 @@ from fastapi.responses import JSONResponse, Response
 from orrery.errors import TokenizerError
 from orrery.inference.row import TokenScore
 from orrery.inference.sampling import Sampling, before
+from orrery.inference.stream import TextStream
 from orrery.server.answers import CompletionAnswer, CompletionChoice, FinishReason
 from orrery.server.chat import usage_of
 from orrery.server.logprobs import CompletionScores
 from orrery.server.names import ServedModel
-from orrery.server.replies import PlainText
 from orrery.server.schema import CompletionRequest, Prompt
 from orrery.server.service import Service, TokenCount, in_thread
 from orrery.server.streams import event_stream, side_by_side, while_connected
@@ -105,7 +105,7 @@ class Completion:
     async def pieces(self) -> AsyncGenerator[More, None]:
         """The completion, piece by piece; the first is the prompt, if it is wanted."""
         asked, tokenizer, document = self.asked, self.model.tokenizer, self.document
-        stream, ids, sent = PlainText(tokenizer, self.sampling.stop), [], ""
+        stream, ids, sent = TextStream(tokenizer, self.sampling.stop, calls=False), [], ""
         scores: list[TokenScore] = []
         top = asked.logprobs
         updates = self.service.engine.generate(

@@ -9,7 +9,6 @@ All that is sent of a message, joined, is what the finished message says, so an 
 whole. Text from `<tool_call>` on is held back until it is known to be a call.
 """
 
-import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,18 +32,6 @@ class Piece:
     calls: tuple[Call, ...] = ()
     scores: tuple[TokenScore, ...] = ()
     finish_reason: FinishReason | None = None
-
-
-class PlainText(TextStream):
-    """As TextStream, for text that calls nothing: `<tool_call>` in it is text, and a tokenizer may lack it."""
-
-    def __init__(self, tokenizer: BPE, stops: Sequence[str] = ()) -> None:
-        self.tokenizer, self.stops, self.waiting = tokenizer, stops, ""
-        self.decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-
-    def push(self, token: int) -> str:
-        """The text that can be shown now, perhaps none."""
-        return self.free(self.decoder.decode(self.tokenizer.token_bytes(token)))
 
 
 class Trimmed:
@@ -81,7 +68,8 @@ class MessageReader:
         self.scores: list[TokenScore] = []  # of tokens that have not been sent
         self.thinks = False
         self.reasoning, self.text = Trimmed(1), Trimmed(0)
-        self.thoughts, self.words = PlainText(tokenizer, stops), self._words()
+        self.thoughts = TextStream(tokenizer, stops, calls=False)
+        self.words = TextStream(tokenizer, stops, calls)
         for token in forced:
             self.written.logprobs.append(0.0)
             self._push(token)
@@ -140,9 +128,6 @@ class MessageReader:
             text = self.tokenizer.decode(ids[ids.index(self.end_think) + 1 :] if thinks else ids)
             message["content"] = text.removeprefix("\n").removeprefix("\n") if thinks else text
         return message
-
-    def _words(self) -> TextStream:
-        return (TextStream if self.calls else PlainText)(self.tokenizer, self.stops)
 
     def _taken_scores(self) -> tuple[TokenScore, ...]:
         taken, self.scores = tuple(self.scores), []

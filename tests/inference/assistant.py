@@ -77,17 +77,17 @@ def train_assistant() -> Assistant:
     tokenizer = BPE.train(texts, vocab_size=330)
     examples = [render([user(question), *answer], tokenizer) for question, answer in ANSWERS.items()]
     samples = [(example.ids, example.mask) for example in examples]
-    samples.append(_broken_call(tokenizer))
+    samples.append(broken_call(tokenizer))
     model = Transformer(
         TransformerConfig(
             tokenizer.vocab_size, width=64, layers=2, heads=4, head_width=16, mlp_width=128, context=CONTEXT
         )
     )
-    _learn(model, samples)
+    learn(model, samples)
     return Assistant(model, tokenizer)
 
 
-def _broken_call(tokenizer: BPE) -> tuple[list[int], list[bool]]:
+def broken_call(tokenizer: BPE) -> tuple[list[int], list[bool]]:
     """A conversation that `render` would not make: the assistant's call is no JSON."""
     head = render([user(BROKEN)], tokenizer, add_generation_prompt=True).ids
     call = [tokenizer.id_of("<tool_call>"), *tokenizer.encode("{oops"), tokenizer.id_of("</tool_call>")]
@@ -98,7 +98,7 @@ def _broken_call(tokenizer: BPE) -> tuple[list[int], list[bool]]:
     return head + call + result + answer, mask
 
 
-def _learn(model: Transformer, samples: list[tuple[list[int], list[bool]]]) -> None:
+def learn(model: Transformer, samples: list[tuple[list[int], list[bool]]]) -> None:
     """Train on all samples at once until every masked token is the likeliest, with a margin."""
     longest = max(len(ids) for ids, _ in samples)
     ids = torch.tensor([ids + [0] * (longest - len(ids)) for ids, _ in samples])

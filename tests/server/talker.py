@@ -5,7 +5,7 @@ from typing import Any
 
 from orrery.models.transformer import Transformer
 from orrery.tokenizers.chat import render
-from tests.inference.assistant import ANSWERS, Assistant, _broken_call, _learn, train_assistant, user
+from tests.inference.assistant import ANSWERS, Assistant, broken_call, learn, train_assistant, user
 
 CONTEXT = 1024
 DESCRIBED = ("Hi", "What is 12 times 7?", "Two sums")  # questions that it answers with the tool described, too
@@ -26,5 +26,5 @@ def train_talker() -> Assistant:
     model.load_state_dict(small.model.state_dict())
     examples = [render([user(question), *answer], small.tokenizer) for question, answer in ANSWERS.items()]
     examples += [render([user(question), *ANSWERS[question]], small.tokenizer, tools=[SUM]) for question in DESCRIBED]
-    _learn(model, [*((example.ids, example.mask) for example in examples), _broken_call(small.tokenizer)])
+    learn(model, [*((example.ids, example.mask) for example in examples), broken_call(small.tokenizer)])
     return Assistant(model, small.tokenizer)
