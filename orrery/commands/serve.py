@@ -22,6 +22,8 @@ from orrery.server.protocol import EngineSettings
 from orrery.server.service import Service
 from orrery.tools.available import tools_named
 
+KEEP_ALIVE = 30  # seconds that an idle connection stays open: longer than clients use one again (httpx 5, aiohttp 15)
+
 
 @dataclass(frozen=True)
 class ServeCommand:
@@ -79,6 +81,7 @@ def serve(config: ServeCommand) -> None:
     """
     level = logging.INFO if config.verbose else logging.WARNING
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=level)
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns of every client that goes away in the middle
     models = read_models(config.model)
     check_memory(models, config)
     memory = None if config.memory is None else int(config.memory * 1e9)
@@ -102,6 +105,7 @@ async def run(service: Service, access: Access, listener: socket.socket, config:
             access_log=config.verbose,
             server_header=False,
             proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE,
         ),
         end_answers=service.engine.stop,
         drain_seconds=config.drain_seconds,

@@ -9,7 +9,6 @@ batch, and all rows are drawn in one go.
     B rows   V vocabulary
 """
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from torch import Tensor
 from orrery.errors import InferenceError
 
 COLDEST = 1e-5  # a temperature by which logits can still be divided; it is greedy already
+MOST_SHIFT = 1e9  # of a logit: no logit makes up for it, and it can still be divided by the coldest temperature
 NUCLEUS_FIRST = 256  # tokens looked at first for the nucleus: sorting all of a vocabulary costs five times as much
 
 
@@ -65,11 +65,13 @@ class Sampling:
             raise InferenceError(f"top_p is {self.top_p}; it must be above 0 and at most 1 (keep all)")
         if not 0 <= self.min_p <= 1:
             raise InferenceError(f"min_p is {self.min_p}; it must be from 0 (keep all) to 1")
-        if not 0 < self.repetition_penalty < float("inf"):
-            raise InferenceError(f"repetition_penalty is {self.repetition_penalty}; it must be above 0 (1: none)")
+        if not 0.01 <= self.repetition_penalty <= 100:
+            raise InferenceError(
+                f"repetition_penalty is {self.repetition_penalty}; it must be from 0.01 to 100 (1: none)"
+            )
         shifts = (self.presence_penalty, self.frequency_penalty, *(bias for _, bias in self.logit_bias))
-        if not all(map(math.isfinite, shifts)):
-            raise InferenceError("penalties and biases must be finite numbers")
+        if not all(abs(shift) <= MOST_SHIFT for shift in shifts):
+            raise InferenceError(f"penalties and biases must be numbers from {-MOST_SHIFT:g} to {MOST_SHIFT:g}")
         if not all(self.stop):
             raise InferenceError("an empty text cannot be a stop: it stands everywhere")
         if self.max_tokens < 1:

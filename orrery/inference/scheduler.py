@@ -138,7 +138,7 @@ class Scheduler:
     def step(self) -> list[Update]:
         """Admit what there is room for and run the model once for all -> what is new for each request.
 
-        Where the model gives no numbers, all requests under way end with the error.
+        Where that fails (the model's numbers are none, memory is short), all requests under way end with the error.
         """
         while self.queue and self.batch.free:
             request = self.queue.popleft()
@@ -149,7 +149,7 @@ class Scheduler:
             return []
         try:
             return [self._update(row) for row in self.batch.step()]
-        except InferenceError as error:
+        except (InferenceError, RuntimeError) as error:
             failed = [Update(name, error=str(error)) for name in self.under_way]
             for row in list(self.names):
                 self.batch.slots.held[row.slot] = []  # nothing that was computed now is to be shared

@@ -108,6 +108,7 @@ class Completion:
         stream, ids, sent = TextStream(tokenizer, self.sampling.stop, calls=False), [], ""
         scores: list[TokenScore] = []
         top = asked.logprobs
+        self.service.admit(1)  # again: others may have come while the prompt was read
         updates = self.service.engine.generate(
             self.model.name, document.ids, self.sampling, number=self.number, top=top,
             score_prompt=bool(asked.echo and top is not None),
@@ -121,10 +122,10 @@ class Completion:
                     return
                 self.count.add(update)
                 for score in update.tokens:
-                    if update.stopped:
+                    scores.append(score)
+                    if update.stopped:  # a token like any other to who counts them (lm_eval does), but no text
                         continue
                     ids.append(score.id)
-                    scores.append(score)
                     if text := stream.push(score.id):
                         sent += text
                         yield More(text, tuple(scores))

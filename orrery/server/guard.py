@@ -21,6 +21,7 @@ from orrery.server.limits import Limits
 from orrery.server.metrics import Metrics
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+LINGER = 4  # times the limit that is read of a body before its client is told that it is too large
 OPEN = frozenset({"/health"})  # answered without a key
 CORS = {"Access-Control-Allow-Methods": "GET, POST", "Access-Control-Allow-Headers": "Authorization, Content-Type"}
 
@@ -112,19 +113,27 @@ class Guard:
             )  # fmt: skip
 
     async def read_body(self, headers: Headers, receive: Receive) -> bytes | None:
-        """The whole body; None when the client is gone. Raises Problem 413 as soon as it is too large."""
-        length = headers.get("content-length", "")
-        if length.isdigit() and int(length[:20]) > self.limits.body:
+        """The whole body; None when the client is gone. Raises Problem 413 where it is too large.
+
+        Of such a body the rest is read and dropped, unless it is very large: who is cut off while sending sees a
+        connection that failed, and not why.
+        """
+        most, length = self.limits.body, headers.get("content-length", "")
+        if length.isdigit() and int(length[:20]) > LINGER * most:
             raise self.too_large()
-        body = b""
+        body, size = b"", 0
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
                 return None
-            body += message.get("body", b"")
-            if len(body) > self.limits.body:
+            size += len(message.get("body", b""))
+            if size <= most:
+                body += message.get("body", b"")
+            if size > LINGER * most:
                 raise self.too_large()
             if not message.get("more_body", False):
+                if size > most:
+                    raise self.too_large()
                 return body
 
     def too_large(self) -> Problem:

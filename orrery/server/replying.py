@@ -82,6 +82,8 @@ class Answer:
     async def updates(self, prompt: Sequence[int], turn: int) -> AsyncGenerator[Update, None]:
         """What the engine writes behind the prompt, counted; each message draws from a random stream of its own."""
         plan = self.plan
+        if not turn:
+            self.service.admit(1)  # again: others may have come while the prompt was read
         sampling = replace(plan.sampling, max_tokens=plan.sampling.max_tokens - self.count.written)
         written = self.service.engine.generate(
             plan.model.name, prompt, sampling, number=self.number + turn * STREAMS, top=plan.top

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import anyio
 
-from orrery.inference.sampling import Sampling
+from orrery.inference.sampling import COLDEST, Sampling
 from orrery.inference.scheduler import Update
 from orrery.server.engine_process import EngineProcess
 from orrery.server.errors import RETRY, Problem
@@ -18,7 +18,6 @@ from orrery.server.names import ServedModel
 from orrery.server.schema import SamplingFields
 from orrery.tools.registry import Tool
 
-COLDEST = 1e-5  # lower temperatures are greedy: what logits are divided by must not make them infinite
 T = TypeVar("T")
 
 

@@ -8,6 +8,7 @@ import torch
 import orrery.inference.scheduler as scheduler_module
 from orrery.errors import ContextFull, InferenceError
 from orrery.inference.engine import Engine
+from orrery.inference.forward import Feed, Forward
 from orrery.inference.sampling import Sampling
 from orrery.inference.scheduler import Request, Scheduler, Update
 from tests.inference.assistant import ANSWERS, CONTEXT, Assistant, user
@@ -176,4 +177,21 @@ def test_a_model_whose_logits_are_no_numbers_fails_its_requests_and_not_the_sche
     with torch.no_grad():
         weight.copy_(kept)
     assert [update.id for update in failed] == [0, 1] and all("not finite" in update.error for update in failed)
+    assert serve(scheduler)[2][-1].finished == "stop"
+
+
+def test_a_step_that_fails_ends_those_under_way_and_not_who_comes_later(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduler = Scheduler(engine, slots=2)
+    for number in range(3):
+        scheduler.submit(Request(number, prompt(engine, "Hi"), GREEDY))
+    with monkeypatch.context() as broken:
+
+        def fail(self: Forward, feeds: list[Feed]) -> torch.Tensor:
+            raise RuntimeError("not enough memory")
+
+        broken.setattr(Forward, "__call__", fail)
+        failed = scheduler.step()
+    assert [(update.id, update.error) for update in failed] == [(0, "not enough memory"), (1, "not enough memory")]
     assert serve(scheduler)[2][-1].finished == "stop"

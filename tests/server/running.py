@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,9 @@ class Running:
                 break
         else:
             raise AssertionError(f"the server did not start: {''.join(self.lines)}")
+        # A server that logs into a full pipe would stop for good.
+        self.reader = threading.Thread(target=self.lines.extend, args=(self.process.stdout,))
+        self.reader.start()
         self.http = httpx2.Client(base_url=self.url, timeout=PATIENCE)
 
     def client(self, **options: Any) -> openai.OpenAI:
@@ -59,8 +63,8 @@ class Running:
             self.process.send_signal(signal.SIGINT)
         code = self.process.wait(PATIENCE)
         self.http.close()
+        self.reader.join()
         assert self.process.stdout is not None
-        self.lines += self.process.stdout.readlines()
         self.process.stdout.close()
         return code
 
