@@ -12,6 +12,7 @@ import torch
 
 from orrery.errors import DataError, RunError
 from orrery.processes import Workers, can_fork, one_thread, share_out
+from tests.children import forked_child
 
 # Not `can_fork()`: were that wrong, nothing here would say so.
 pytestmark = pytest.mark.skipif(sys.platform != "linux" or torch.cuda.is_available(), reason="Linux without a GPU")
@@ -27,14 +28,6 @@ def two_threads() -> Iterator[None]:
 
 def test_on_linux_without_a_gpu_work_can_be_shared_out() -> None:
     assert can_fork()
-
-
-def no_child() -> bool:
-    try:
-        os.waitpid(-1, os.WNOHANG)
-    except ChildProcessError:  # there is none to wait for
-        return True
-    return False
 
 
 def test_results_come_in_order_from_processes_of_their_own_with_one_thread_each(two_threads: None) -> None:
@@ -68,7 +61,7 @@ def test_an_error_comes_back_and_no_process_stays(where: int) -> None:
 
     with pytest.raises(DataError, match=f"part {where} is bad"):
         share_out(work, [0, 1, 2])
-    assert no_child()
+    assert not forked_child()
 
 
 def test_a_worker_that_is_killed_is_said() -> None:
@@ -117,7 +110,7 @@ def test_what_both_sides_know_is_sent_by_reference_and_shared_memory_is_seen() -
         assert workers.map(thing.add, [1, 2, 3]) == [(2, 0.0), (4, 0.0), (6, 0.0)]
         thing.numbers += 1
         assert workers.map(thing.add, [1, 2, 3]) == [(2, 3.0), (4, 3.0), (6, 3.0)]
-    assert no_child()
+    assert not forked_child()
 
 
 def test_what_is_shared_out_goes_to_those_that_wait_until_they_are_closed() -> None:
@@ -128,13 +121,13 @@ def test_what_is_shared_out_goes_to_those_that_wait_until_they_are_closed() -> N
         first, second = share_out(work, [1, 2]), share_out(work, [1, 2])
         assert first == second and first[0] == os.getpid() != first[1]
         assert len(set(share_out(work, [1, 2, 3]))) == 3, "more than they are: processes of their own"
-    assert Workers.waiting is None and share_out(work, [1, 2])[1] != first[1] and no_child()
+    assert Workers.waiting is None and share_out(work, [1, 2])[1] != first[1] and not forked_child()
 
 
 def test_after_an_error_none_waits() -> None:
     workers = Workers.waiting = Workers(2, [])
     with pytest.raises(RunError, match="helper process failed.*\n.*(?s:.*)not a number"):
         share_out(float, ["1", "not a number"])
-    assert Workers.waiting is None and no_child()
+    assert Workers.waiting is None and not forked_child()
     assert share_out(float, ["1", "2"]) == [1.0, 2.0]
     workers.close()  # once more does no harm

@@ -1,7 +1,6 @@
 """Minutes become steps once: measured on a stage that is thrown away, noted in the run, never measured again."""
 
 import math
-import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from orrery.training.loop import train
 from orrery.training.pace import MEASURED_STEPS, SLACK, fit_steps, seconds_per_step
 from orrery.training.runs import Run
 from orrery.training.stage import Stage
+from tests.children import forked_child
 
 PAUSE = 0.03  # seconds that each step of the stage takes at least
 
@@ -150,5 +150,4 @@ def test_the_helpers_of_the_measurement_end_with_it(monkeypatch: pytest.MonkeyPa
             assert seconds_per_step(toy_config(), stage) > 0
     finally:
         torch.set_num_threads(threads)
-    with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+    assert not forked_child()
