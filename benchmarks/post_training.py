@@ -165,7 +165,7 @@ def run_orrery(method: str, precision: Any, folder: Path, steps: int) -> dict[st
         config = GRPOConfig(training, PROMPTS, GROUP, MAX_TOKENS, mask_truncated=False)
         problems = [Problem(prompt, None) for prompt in task["prompts"]]
         rewards = [Reward("length", lambda prompt, completion, truth: reward(completion), 1.0)]
-        stage = GRPOStage("grpo", config, model, tokenizer, problems, [], rewards, tools=False, card="")
+        stage = GRPOStage("grpo", config, model, tokenizer, problems, [], rewards, tools=(), card="")
         stage.engine.banned = torch.tensor(task["banned"])
     elif method == "dpo":
         rankings = [Ranking(pair[0][:1], [messages[1:] for messages in pair]) for pair in task["conversations"]]
