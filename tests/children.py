@@ -9,6 +9,4 @@ def forked_child() -> bool:
     Programs of their own are none: a room's tests may keep a server.
     """
     own = psutil.Process()
-    return any(
-        child.status() == psutil.STATUS_ZOMBIE or child.cmdline() == own.cmdline() for child in own.children()
-    )
+    return any(child.status() == psutil.STATUS_ZOMBIE or child.cmdline() == own.cmdline() for child in own.children())
