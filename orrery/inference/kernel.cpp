@@ -62,7 +62,8 @@ class Scratch {
 };
 
 constexpr int TOKENS_AT_ONCE = 128;  // a longer call is computed in pieces, whose vectors stay in the cache
-constexpr int CHUNK = 48;            // rows of weights a thread takes at a time; a multiple of TILE_ROWS and LANES
+constexpr int CHUNK = 48;            // rows of weights a thread takes at a time, or a few times as many; a multiple
+constexpr int WIDEST = 4 * CHUNK;    // of TILE_ROWS and LANES
 static_assert(CHUNK % TILE_ROWS == 0 && CHUNK % LANES == 0, "chunks are whole tiles and whole vectors");
 
 long padded(long count) { return (count + LANES - 1) / LANES * LANES; }
@@ -168,10 +169,10 @@ template <class T> void activate(const float* gate, float* up, long count, T* to
     for (long i = 0; i < count; i++) narrow(up[i], to[i]);
 }
 
-// Each thread's own room for a chunk of a product, twice: N CHUNK.
+// Each thread's own room for a chunk of a product, twice: N WIDEST.
 float* piece() {
     static thread_local Scratch memory;
-    return memory.get<float>(2 * TOKENS_AT_ONCE * CHUNK);
+    return memory.get<float>(2 * TOKENS_AT_ONCE * WIDEST);
 }
 
 template <class T> float at(const T* x, long i) { return x ? widen(x[i]) : 0; }
@@ -183,6 +184,7 @@ struct Call {
     const int64_t* wanted;
     float* logits;  // wanted V
     Team* team;     // null: this thread alone
+    int64_t threads;  // that the team has
 
     template <class Work> void share(int64_t chunks, Work&& work) const {
         if (team && chunks > 1)
@@ -190,10 +192,13 @@ struct Call {
         else
             for (int64_t chunk = 0; chunk < chunks; chunk++) work(int(chunk));
     }
-    // work(row, rows) for chunks of `rows` rows.
+    // work(row, rows) for chunks of `rows` rows: few, since each costs something to take, but two for every thread, so
+    // that one which the system puts aside delays little.
     template <class Work> void share_rows(int64_t rows, Work&& work) const {
-        share((rows + CHUNK - 1) / CHUNK, [&](int chunk) {
-            work(long(chunk) * CHUNK, std::min<long>(CHUNK, rows - long(chunk) * CHUNK));
+        const long fair = team ? rows / (2 * threads) / CHUNK * CHUNK : CHUNK;
+        const long each = std::min<long>(std::max<long>(fair, CHUNK), WIDEST);
+        share((rows + each - 1) / each, [&](int chunk) {
+            work(chunk * each, std::min<long>(each, rows - chunk * each));
         });
     }
     // work(token) for each of `count` tokens, few at a time.
@@ -250,10 +255,10 @@ template <class T> void forward(const Model& m, const Call& call) {
             auto add_to_stream = [&](const void* weight, const void* bias, const T* from, long inner) {
                 call.share_rows(D, [&](long first, long rows) {
                     float* y = piece();
-                    product(as<T>(weight) + first * inner, inner, rows, from, inner, N, inner, y, CHUNK);
+                    product(as<T>(weight) + first * inner, inner, rows, from, inner, N, inner, y, WIDEST);
                     for (long t = 0; t < N; t++)
                         for (long r = 0; r < rows; r++)
-                            x[t * row + first + r] += y[t * CHUNK + r] + at(as<T>(bias), first + r);
+                            x[t * row + first + r] += y[t * WIDEST + r] + at(as<T>(bias), first + r);
                 });
             };
 
@@ -291,13 +296,13 @@ template <class T> void forward(const Model& m, const Call& call) {
 
             normalise_all(block.mlp_norm, block.mlp_norm_bias);
             call.share_rows(M, [&](long first, long rows) {
-                float *up = piece(), *gate = block.gate ? up + TOKENS_AT_ONCE * CHUNK : nullptr;
-                product(as<T>(block.up) + first * D, D, rows, normed, D, N, D, up, CHUNK);
-                if (gate) product(as<T>(block.gate) + first * D, D, rows, normed, D, N, D, gate, CHUNK);
+                float *up = piece(), *gate = block.gate ? up + TOKENS_AT_ONCE * WIDEST : nullptr;
+                product(as<T>(block.up) + first * D, D, rows, normed, D, N, D, up, WIDEST);
+                if (gate) product(as<T>(block.gate) + first * D, D, rows, normed, D, N, D, gate, WIDEST);
                 for (long t = 0; t < N; t++) {
                     if (block.up_bias)
-                        for (long r = 0; r < rows; r++) up[t * CHUNK + r] += at(as<T>(block.up_bias), first + r);
-                    activate(gate ? gate + t * CHUNK : nullptr, up + t * CHUNK, rows, active + t * M + first);
+                        for (long r = 0; r < rows; r++) up[t * WIDEST + r] += at(as<T>(block.up_bias), first + r);
+                    activate(gate ? gate + t * WIDEST : nullptr, up + t * WIDEST, rows, active + t * M + first);
                 }
             });
             add_to_stream(block.down, block.down_bias, active, M);
@@ -327,7 +332,7 @@ extern "C" int64_t orrery_forward(
             return i;
     for (int64_t i = 0; i < wanted_tokens; i++)
         if (wanted[i] < 0 || wanted[i] >= tokens || (i && wanted[i] <= wanted[i - 1])) return tokens + i;
-    Call call = {tokens, ids, slots, positions, wanted_tokens, wanted, logits, nullptr};
+    Call call = {tokens, ids, slots, positions, wanted_tokens, wanted, logits, nullptr, threads};
     std::unique_lock<std::mutex> in_use;
     if (threads > 1) {
         Team& team = Team::mine();
