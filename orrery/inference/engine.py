@@ -257,9 +257,8 @@ class Engine:
     def _check_tokens(self, sampling: Sampling) -> None:
         """Refuse stops and biases of tokens that the model does not have."""
         vocab = self.model.config.vocab_size
-        named = [("stop id", stop) for stop in sampling.stop_ids] + [
-            ("logit_bias", token) for token, _ in sampling.logit_bias
-        ]
+        named = [("stop id", stop) for stop in sampling.stop_ids]
+        named += [("logit_bias", token) for token, _ in sampling.logit_bias]
         for what, token in named:
             if not 0 <= token < vocab:
                 raise InferenceError(f"{what} {token} is no token of the model; its ids are 0 to {vocab - 1}")

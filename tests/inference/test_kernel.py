@@ -2,9 +2,7 @@
 
 import copy
 import ctypes
-import os
 import platform
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,10 +19,9 @@ from orrery.errors import InferenceError
 from orrery.inference.kernel import Kernel, NoKernel
 from orrery.models.transformer import KVCache, RopeScaling, Transformer, TransformerConfig
 from orrery.processes import share_out
+from tests.inference.compiler import COMPILER
 
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("CXX") and not any(map(shutil.which, kernel_module.COMPILERS)), reason="there is no C++ compiler"
-)
+pytestmark = pytest.mark.skipif(not COMPILER, reason="there is no C++ compiler")
 CONTEXT, VOCAB = 64, 41
 IDS = torch.randint(0, VOCAB, (3, CONTEXT), generator=torch.Generator().manual_seed(0)).tolist()
 SHAPES = {  # none but the last is a multiple of anything
