@@ -1,4 +1,4 @@
-"""The recipe for agents end to end, in real processes: trained, examined, asked over files of one's own."""
+"""The recipe for agents end to end: trained in a real process, examined, asked over files of one's own."""
 
 import json
 import subprocess
@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from orrery.training.events import read_events
+from tests.typed import typed
 
-ORRERY = [sys.executable, "-c", "from orrery.cli import main; main()"]
 TINY = [
     "--minutes", "2", "--width", "32", "--layers", "2", "--pretrain-steps", "30", "--sft-steps", "10", "--post.steps",
     "2", "--pretrain.rows", "4", "--sft.rows", "4", "--post.grpo.prompts", "2", "--post.grpo.max-tokens", "40",
@@ -17,7 +17,7 @@ TINY = [
 
 
 def run(*words: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([*ORRERY, *words], cwd=cwd, capture_output=True, text=True, timeout=280)
+    done = typed(*words, cwd=cwd)
     assert done.returncode == code, done.stderr[-3000:]
     return done
 
@@ -26,7 +26,9 @@ def run(*words: str, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[st
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a very small agent."""
     cwd = tmp_path_factory.mktemp("agent")
-    run("speedrun", "--recipe", "agent", *TINY, "--run", "agent", cwd=cwd)
+    command = [sys.executable, "-m", "orrery", "speedrun", "--recipe", "agent", *TINY, "--run", "agent"]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr[-3000:]
     return cwd
 
 

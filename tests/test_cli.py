@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from orrery import plan
 from orrery.cli import COMMANDS, parse
 from orrery.config import RECIPES
+from tests.typed import typed
 
 WORDS = [command.words for command in COMMANDS]
 
@@ -60,18 +62,25 @@ def test_every_command_has_help_with_an_example(command: object, capsys: pytest.
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )
-def test_what_a_person_can_mend_is_one_line_and_exit_code_2(words: list[str], message: str, tmp_path: Path) -> None:
+def test_what_a_person_can_mend_is_one_line_and_exit_code_2(
+    words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "MEASURE_SECONDS", 0.1)
     (tmp_path / "text.txt").write_text("the cat sat on the mat, the cat sat on the hat " * 50)
     (tmp_path / "empty.txt").write_text("")
     (tmp_path / "latin.txt").write_bytes(b"caf\xe9 au lait")
     before = {path.name for path in tmp_path.iterdir()}
-    refused = orrery(*words, cwd=tmp_path)
+    refused = typed(*words, cwd=tmp_path)
     assert refused.returncode == 2, refused.stderr
     last = refused.stderr.strip().splitlines()[-1]
     assert last.startswith("orrery: ") and message in last
-    assert "Traceback" not in refused.stderr
     left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")} - before - {"runs"}
     assert not left, "nothing half-written"
+
+
+def test_the_program_exits_with_that_code_and_without_a_traceback(tmp_path: Path) -> None:
+    refused = orrery("model", "nowhere", cwd=tmp_path)
+    assert refused.returncode == 2 and refused.stderr.startswith("orrery: ") and "Traceback" not in refused.stderr
 
 
 def test_a_misspelt_flag_names_the_right_one(tmp_path: Path) -> None:
@@ -95,7 +104,7 @@ def test_tokenizers_are_trained_used_and_inspected(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("the cat sat on the mat, the cat sat on the hat " * 50)
     made = orrery("tokenizer", "train", "--data", "text.txt", "--out", "tok", "--vocab-size", "270", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
-    encoded = orrery("tokenizer", "encode", "--tokenizer", "tok", "--text", "the <|im_end|> cat", cwd=tmp_path)
+    encoded = typed("tokenizer", "encode", "--tokenizer", "tok", "--text", "the <|im_end|> cat", cwd=tmp_path)
     ids = [int(word) for word in encoded.stdout.split()]
     assert ids and max(ids) < 270 - 8, "special tokens in text stay text"
     inspected = orrery("tokenizer", "inspect", "--tokenizer", "tok", cwd=tmp_path, stdin="the cat 123")
@@ -104,11 +113,11 @@ def test_tokenizers_are_trained_used_and_inspected(tmp_path: Path) -> None:
 
 
 def test_the_world_is_written_and_shown(tmp_path: Path) -> None:
-    made = orrery("data", "world", "--out", "w.jsonl", "--count", "200", cwd=tmp_path)
+    made = typed("data", "world", "--out", "w.jsonl", "--count", "200", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
-    shown = orrery("data", "show", "--data", "w.jsonl", cwd=tmp_path)
+    shown = typed("data", "show", "--data", "w.jsonl", cwd=tmp_path)
     assert "encyclopedia" in shown.stdout
-    talked = orrery("data", "world", "--out", "c.jsonl", "--count", "50", "--conversations", cwd=tmp_path)
+    talked = typed("data", "world", "--out", "c.jsonl", "--count", "50", "--conversations", cwd=tmp_path)
     assert talked.returncode == 0, talked.stderr
     assert '"messages"' in (tmp_path / "c.jsonl").read_text().splitlines()[0]
 

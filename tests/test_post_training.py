@@ -14,14 +14,16 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from orrery.cli import main
 from orrery.ledger import specialist
 from orrery.ledger.claim import claims
 from orrery.ledger.experiment import experiment
 from orrery.ledger.lab import Lab
 from orrery.training.events import read_events
+from tests.typed import typed
 
-ORRERY = [sys.executable, "-c", "from orrery.cli import main; main()"]
+# Steps and sizes are given, so that nothing depends on how fast the machine is: it is measured for a moment only.
+MEASURE_LESS = "from orrery import plan; plan.MEASURE_SECONDS = 0.1; from orrery.cli import main; main()"
+ORRERY = [sys.executable, "-c", MEASURE_LESS]
 # Little but sums and stories to talk about, so that even this model says a number now and then.
 RECIPE = """
 command = "speedrun"
@@ -55,15 +57,15 @@ def vowels(prompt, completion, truth):
 
 
 def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([*ORRERY, *words], cwd=cwd, capture_output=True, text=True, timeout=280)
+    done = typed(*words, cwd=cwd)
     assert done.returncode == 0, done.stderr[-3000:]
     return done
 
 
-def refused(*words: str, cwd: Path) -> str:
-    done = subprocess.run([*ORRERY, *words], cwd=cwd, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr[-3000:]
-    return done.stderr
+def run_apart(*words: str, cwd: Path) -> None:
+    """The same in a process of its own."""
+    done = subprocess.run([*ORRERY, *words], cwd=cwd, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr[-3000:]
 
 
 def numbers(folder: Path) -> list[tuple[int, float, float]]:
@@ -82,7 +84,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (cwd / "mine.py").write_text(MINE)
     sums = [{"prompt": f"What is {a} + {b}?", "truth": a + b} for a in range(1, 8) for b in range(1, 8)]
     (cwd / "sums.jsonl").write_text("".join(json.dumps(row) + "\n" for row in sums))
-    run("speedrun", "--recipe", "tiny.toml", cwd=cwd)
+    run_apart("speedrun", "--recipe", "tiny.toml", cwd=cwd)
     yield cwd
 
 
@@ -163,9 +165,10 @@ def test_kill_9_and_resume_give_the_very_numbers(place: Path, command: str) -> N
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not (place / "runs" / f"{command}-killed" / command).exists(), "it was killed in the middle"
-    assert "already has a stage" in refused(*words, "--run", f"{command}-killed", cwd=place)
-    run(*words, "--run", f"{command}-killed", "--resume", "auto", cwd=place)
-    run(*words, "--run", f"{command}-whole", cwd=place)
+    refused = typed(*words, "--run", f"{command}-killed", cwd=place)
+    assert refused.returncode == 2 and "already has a stage" in refused.stderr
+    run_apart(*words, "--run", f"{command}-killed", "--resume", "auto", cwd=place)
+    run_apart(*words, "--run", f"{command}-whole", cwd=place)
     assert numbers(place / "runs" / f"{command}-killed") == numbers(place / "runs" / f"{command}-whole")
 
 
@@ -187,14 +190,10 @@ def test_kill_9_and_resume_give_the_very_numbers(place: Path, command: str) -> N
         ),
     ],
 )
-def test_bad_input_gets_one_clear_line_and_leaves_nothing(
-    place: Path, words: list[str], message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(place)
-    with pytest.raises(SystemExit) as ended:
-        main([*words, "--run", "bad"])
-    said = capsys.readouterr().err
-    assert ended.value.code == 2 and message in said and len(said.strip().splitlines()) == 1
+def test_bad_input_gets_one_clear_line_and_leaves_nothing(place: Path, words: list[str], message: str) -> None:
+    refused = typed(*words, "--run", "bad", cwd=place)
+    said = refused.stderr
+    assert refused.returncode == 2 and message in said and len(said.strip().splitlines()) == 1
     assert not (place / "runs/bad").exists()
 
 

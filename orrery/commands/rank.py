@@ -1,10 +1,8 @@
 """`orrery rank`: a person says which of a model's answers is better; what they say is kept in the database."""
 
 import io
-import json
 import random
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +13,16 @@ from rich.text import Text
 from orrery.commands.preferences import of_root
 from orrery.data.world.world import WorldConfig
 from orrery.database import Database, open_database
-from orrery.errors import ConfigError, DataError
+from orrery.errors import ConfigError
 from orrery.inference.chat import printable
 from orrery.inference.chat_views import shown
 from orrery.inference.engine import Engine
 from orrery.inference.sampling import Sampling
 from orrery.stages.conversations import Conversation
 from orrery.stages.from_world import BY_PEOPLE, wishes
-from orrery.stages.preferences import Ranking, to_rows
+from orrery.stages.preferences import Ranking
 from orrery.stages.problems import check_lengths, read_prompts
-from orrery.stages.rankings import add_ranking, rankings_of_people
-from orrery.tokenizers.messages import Message, validate_messages
+from orrery.stages.rankings import add_ranking, comparable, least_ranked, rankings_of_people
 from orrery.training.runs import RUNS
 
 WISHES = 1_000  # more than anybody ranks in one go; those that were ranked least come first
@@ -102,13 +99,12 @@ def ask_all(
 
     Raises EOFError or KeyboardInterrupt when they want to stop.
     """
-    ranked = Counter(_key(ranking.prompt) for ranking in rankings_of_people(database))
-    least_first = sorted(prompts, key=lambda prompt: ranked[_key(prompt)])
+    made = rankings_of_people(database)
     # Counting on from what is there, a prompt that is asked about again gets other answers.
-    for seed, prompt in enumerate(least_first, config.seed + ranked.total()):
+    for seed, prompt in enumerate(least_ranked(prompts, made), config.seed + len(made)):
         sampling = Sampling(config.temperature, max_tokens=config.max_tokens, seed=seed)
         replies = engine.chat([prompt] * config.completions, sampling)
-        answers = comparable(engine, prompt, replies)
+        answers = comparable(prompt, replies, engine.tokenizer, engine.context)
         random.Random(seed).shuffle(answers)
         asked = shown(prompt)
         if len(answers) < 2:
@@ -121,20 +117,6 @@ def ask_all(
         if order:
             ranking = Ranking(prompt, [answers[number - 1] for number in order])
             add_ranking(database, ranking, model=str(config.model), source=SOURCE)
-
-
-def comparable(engine: Engine, prompt: Conversation, replies: Sequence[list[Message]]) -> list[list[Message]]:
-    """The replies that look different, say something, and can be trained on."""
-    found: dict[str, list[Message]] = {}
-    for reply in replies:
-        try:
-            validate_messages([*prompt, *reply], "")  # refuses the answer to a malformed call of a tool
-            to_rows([Ranking(prompt, [reply])], engine.tokenizer, engine.context)  # and this what is a token too long
-        except DataError:
-            continue
-        if text := shown(reply).strip():
-            found.setdefault(text, reply)
-    return list(found.values())
 
 
 def ask(count: int, out: Console) -> list[int]:
@@ -169,7 +151,3 @@ def read_order(typed: str, count: int) -> list[int]:
     if count == 2 and len(order) == 1:
         order.append(3 - order[0])
     return order if sorted(order) == list(range(1, count + 1)) else []
-
-
-def _key(prompt: Conversation) -> str:
-    return json.dumps(list(prompt), sort_keys=True)

@@ -20,6 +20,7 @@ from orrery.server.limits import Limits
 from orrery.server.names import ServedModel, most_bytes, read_models
 from orrery.server.protocol import EngineSettings
 from orrery.server.service import Service
+from orrery.server.studio.studio import Studio
 from orrery.tools.available import tools_named
 
 KEEP_ALIVE = 30  # seconds that an idle connection stays open: longer than clients use one again (httpx 5, aiohttp 15)
@@ -95,21 +96,7 @@ def serve(config: ServeCommand) -> None:
 
 async def run(service: Service, access: Access, listener: socket.socket, config: ServeCommand) -> None:
     """Serve until a signal comes. Raises CheckpointError when the first model cannot be loaded."""
-    server = HTTPServer(
-        uvicorn.Config(
-            make_app(service, access, lambda: len(server.server_state.connections)),
-            http=protocol_with(service.limits),
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=config.verbose,
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=KEEP_ALIVE,
-        ),
-        end_answers=service.engine.stop,
-        drain_seconds=config.drain_seconds,
-    )
+    server = server_of(service, access, config.drain_seconds, config.verbose)
     ready = asyncio.create_task(announce(service, server, listener))
     try:
         await server.serve(sockets=[listener])
@@ -118,6 +105,28 @@ async def run(service: Service, access: Access, listener: socket.socket, config:
         await service.engine.stop()
     if ready.done() and not ready.cancelled():
         ready.result()
+
+
+def server_of(
+    service: Service, access: Access, drain_seconds: float, verbose: bool, studio: Studio | None = None
+) -> HTTPServer:
+    """The server, not yet running."""
+    server = HTTPServer(
+        uvicorn.Config(
+            make_app(service, access, lambda: len(server.server_state.connections), studio),
+            http=protocol_with(service.limits),
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=verbose,
+            server_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE,
+        ),
+        end_answers=service.engine.stop,
+        drain_seconds=drain_seconds,
+    )
+    return server
 
 
 async def announce(service: Service, server: HTTPServer, listener: socket.socket) -> None:

@@ -28,9 +28,9 @@ from orrery.inference.chat_history import (
     update_chat,
 )
 from orrery.inference.sampling import Sampling
-from orrery.inference.speaker import Speaker
+from orrery.inference.speaker import Speaker, encode_reply
 from orrery.inference.stream import Done, Event, TextDelta
-from orrery.tokenizers.chat import Message, render
+from orrery.tokenizers.chat import Message
 
 Show = Callable[[Event], None]
 
@@ -236,19 +236,10 @@ class ChatSession:
 
     def _encoded(self) -> tuple[list[int], list[bool]]:
         """The last reply and what came before it in tokens, and which of them the model wrote."""
-        start, tokenizer = self.asked + 1, self.speaker.engine.tokenizer
-        before = self.speaker.fit([*opening(self.system), *self.messages[:start]], self.sampling.max_tokens)
-        prompt, reply = self.speaker.prompt(before), self.messages[start:]
-        if not self.speaker.assistant:
-            ids = tokenizer.encode(str(reply[-1]["content"]))
-            return prompt + ids, [False] * len(prompt) + [True] * len(ids)
-        rendered = render([*before, *reply], tokenizer)
-        first = len(prompt) - 1  # the header's "\n" may be one token with what follows
-        mask = [written and place >= first for place, written in enumerate(rendered.mask)]
-        end = len(mask) - mask[::-1].index(True)
-        if self.branch[-1].finish_reason != "stop":
-            end -= 1  # it was cut before it wrote the <|im_end|> that rendering adds
-        return rendered.ids[:end], mask[:end]
+        start, speaker = self.asked + 1, self.speaker
+        before = speaker.fit([*opening(self.system), *self.messages[:start]], self.sampling.max_tokens)
+        ended = self.branch[-1].finish_reason == "stop"
+        return encode_reply(before, self.messages[start:], speaker.engine.tokenizer, speaker.assistant, ended=ended)
 
     def _go_back(self, length: int) -> None:
         """Keep the first `length` messages of the branch; what followed stays in the database."""

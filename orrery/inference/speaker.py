@@ -16,7 +16,7 @@ from orrery.errors import CheckpointError, ContextFull, TokenizerError
 from orrery.inference.engine import Engine
 from orrery.inference.sampling import Sampling
 from orrery.inference.stream import Done, Event, TextDelta
-from orrery.inference.turns import Turn
+from orrery.inference.turns import Turn, fit_context
 from orrery.tokenizers.bpe import BPE
 from orrery.tokenizers.chat import Message, render
 
@@ -40,20 +40,11 @@ class Speaker:
 
         Raises InferenceError when even these are too long.
         """
-        if self.assistant:
-            return self.engine.fit_context(messages, max_tokens)
-        last = [message for message in messages if message["role"] == "user"][-1:]
-        length, most = len(self.prompt(last)), self.engine.context - 1
-        if length > most:
-            raise ContextFull(f"the text has {length} tokens; there is room for {most}: shorten it")
-        return last
+        return fit(messages, self.engine.tokenizer, self.assistant, self.engine.context, max_tokens)
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """The ids with which its reply to `messages` (as `fit` gives them) begins."""
-        tokenizer = self.engine.tokenizer
-        if self.assistant:
-            return render(messages, tokenizer, add_generation_prompt=True).ids
-        return [tokenizer.eos_id, *tokenizer.encode(messages[-1]["content"])]
+        return prompt_ids(messages, self.engine.tokenizer, self.assistant)
 
     def stream(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[Event]:
         """Reply to `messages` (as `fit` gives them) as `Engine.stream` does; a base model's text comes in one go."""
@@ -71,6 +62,43 @@ class Speaker:
         *_, done = self.stream(messages, sampling)
         assert isinstance(done, Done), "a stream ends by Done"
         return done.turn
+
+
+def fit(messages: Sequence[Message], tokenizer: BPE, assistant: bool, context: int, max_tokens: int) -> list[Message]:
+    """What a model of so long a context is given of a conversation; arguments and errors as of `Speaker.fit`."""
+    if assistant:
+        return fit_context(messages, tokenizer, context - min(max_tokens, context // 4))
+    last = [message for message in messages if message["role"] == "user"][-1:]
+    length, most = len(prompt_ids(last, tokenizer, assistant)), context - 1
+    if length > most:
+        raise ContextFull(f"the text has {length} tokens; there is room for {most}: shorten it")
+    return last
+
+
+def prompt_ids(messages: Sequence[Message], tokenizer: BPE, assistant: bool) -> list[int]:
+    """The ids after which the reply to `messages` begins."""
+    if assistant:
+        return render(messages, tokenizer, add_generation_prompt=True).ids
+    return [tokenizer.eos_id, *tokenizer.encode(messages[-1]["content"])]
+
+
+def encode_reply(
+    before: Sequence[Message], reply: Sequence[Message], tokenizer: BPE, assistant: bool, *, ended: bool
+) -> tuple[list[int], list[bool]]:
+    """A reply and what came before it in tokens, and which of them the model wrote.
+
+    Its text is encoded again, which may give other tokens than those that were written. `ended`: the model itself ended
+    it; one that was cut lacks the <|im_end|> that rendering adds.
+    """
+    prompt = prompt_ids(before, tokenizer, assistant)
+    if not assistant:
+        ids = tokenizer.encode(str(reply[-1]["content"]))
+        return prompt + ids, [False] * len(prompt) + [True] * len(ids)
+    rendered = render([*before, *reply], tokenizer)
+    first = len(prompt) - 1  # the header's "\n" may be one token with what follows
+    mask = [written and place >= first for place, written in enumerate(rendered.mask)]
+    end = len(mask) - mask[::-1].index(True) - (not ended)
+    return rendered.ids[:end], mask[:end]
 
 
 def is_assistant(folder: Path, tokenizer: BPE) -> bool:

@@ -2,19 +2,20 @@
 
     weights = tensors(scalar_model.weights)
     loss(weights, Shape(), tokens).backward()
+    train(scalar_model)                             # all its steps, twenty times as fast
 
 What microgpt.py does number by number is here a handful of matrix products; the mathematics is the same. So from the
 same parameters the loss, each of the 4,192 gradients and each step of Adam agree to 1e-9, which the tests show.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from orrery.scratch.autograd import Value
-from orrery.scratch.microgpt import Shape
+from orrery.scratch.microgpt import MicroGPT, Shape
 
 # T positions, D width, H heads, C width of a head, V tokens
 
@@ -58,3 +59,22 @@ def loss(weights: Mapping[str, Tensor], shape: Shape, tokens: Sequence[int]) -> 
 def adam(weights: Mapping[str, Tensor]) -> torch.optim.Adam:
     """PyTorch's Adam with microGPT's settings; its rate is set before each step."""
     return torch.optim.Adam(weights.values(), betas=(0.85, 0.99), eps=1e-8)
+
+
+def train(model: MicroGPT, on_step: Callable[[int, float, Mapping[str, Tensor]], None] = lambda *_: None) -> None:
+    """All steps of an untrained scalar model as tensors; its own numbers follow at the end, however that comes."""
+    weights = tensors(model.weights)
+    optimizer, bos = adam(weights), model.characters.bos
+    try:
+        for done in range(model.steps):
+            document = model.documents[done % len(model.documents)]
+            optimizer.zero_grad()
+            surprise = loss(weights, model.shape, [bos, *model.characters.encode(document), bos])
+            surprise.backward()
+            optimizer.param_groups[0]["lr"] = model.rate * (1 - done / model.steps)
+            optimizer.step()
+            on_step(done + 1, surprise.item(), weights)
+    finally:
+        flat = torch.cat([matrix.detach().flatten() for matrix in weights.values()])
+        for value, number in zip(model.adam.values, flat.tolist(), strict=True):
+            value.data = number

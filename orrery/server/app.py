@@ -6,7 +6,8 @@
     POST /v1/embeddings                   texts as vectors (embeddings.py)
     GET  /health  /metrics  /openapi.json
 
-`make_app(service, access)` is an ASGI application; `orrery serve` runs it.
+`make_app(service, access)` is an ASGI application; `orrery serve` runs it. With a `studio` it has that, too
+(studio/app.py): `orrery studio`.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -37,6 +38,7 @@ from orrery.server.guard import Access, Guard
 from orrery.server.names import ServedModel
 from orrery.server.schema import ChatRequest, CompletionRequest, EmbeddingRequest
 from orrery.server.service import Service
+from orrery.server.studio.studio import Studio
 
 ERRORS = {
     400: "No JSON", 401: "No key, or a wrong one", 403: "An unknown host or origin", 404: "No such model",
@@ -45,14 +47,20 @@ ERRORS = {
 }  # fmt: skip
 
 
-def make_app(service: Service, access: Access, connections: Callable[[], int] = lambda: 0) -> ASGIApp:
+def make_app(
+    service: Service, access: Access, connections: Callable[[], int] = lambda: 0, studio: Studio | None = None
+) -> ASGIApp:
     """The whole application; `connections()` says how many are open."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         service.engine.start()
+        if studio is not None:
+            studio.pool.start()
         yield
         await service.engine.stop()
+        if studio is not None:
+            studio.close()
 
     app = FastAPI(
         title="Orrery", version=__version__, summary="Models behind OpenAI's protocol.", lifespan=lifespan,
@@ -66,6 +74,10 @@ def make_app(service: Service, access: Access, connections: Callable[[], int] = 
     add_metrics(router, service)
     app.include_router(router)
     add_health(app, service)
+    if studio is not None:
+        from orrery.server.studio.app import add_studio  # with all that it computes with, which a server does not need
+
+        add_studio(app, studio, service)
     return Guard(app, access, service.limits, service.metrics, list(app.openapi()["paths"]), connections)
 
 

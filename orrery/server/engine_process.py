@@ -12,16 +12,18 @@ that grow. Leaving the loop over a request's updates cancels the request.
 
 import asyncio
 import contextlib
+import dataclasses
 import itertools
 import logging
 import multiprocessing
 import signal
 import threading
 import time
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from queue import SimpleQueue
 
 import numpy as np
@@ -39,6 +41,7 @@ from orrery.server.protocol import (
     FromEngine,
     FromServer,
     Generate,
+    Models,
     Progress,
     Refused,
     State,
@@ -61,8 +64,8 @@ class EngineFailed(InferenceError):
 class EngineProcess:
     """The process and the requests that it works on.
 
-    `state`: the models that it has loaded (None until the first is there). `restarts`: how many times it was started
-    again. `waiting`: how many requests have got nothing yet.
+    `state`: the models that it has loaded (None until the first, if there is any, is there). `restarts`: how many times
+    it was started again. `waiting`: how many requests have got nothing yet.
     """
 
     def __init__(self, settings: EngineSettings) -> None:
@@ -102,6 +105,11 @@ class EngineProcess:
         self._outbox = SimpleQueue()
         threading.Thread(target=self._read, args=(ours,), daemon=True).start()
         threading.Thread(target=_write, args=(ours, self._outbox), daemon=True).start()
+
+    def know(self, models: Mapping[str, Path]) -> None:
+        """From now on these are the models; those whose weights on disk have changed are read anew (`Models`)."""
+        self.settings = dataclasses.replace(self.settings, models=dict(models))  # for the next process, too
+        self._outbox.put(Models(dict(models)))
 
     async def stop(self) -> None:
         """End the process; requests under way raise EngineGone."""

@@ -6,6 +6,7 @@
 Clients name models only by these keys, so nothing that they write is ever part of a path.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 
 import torch
 
-from orrery.errors import CheckpointError, ConfigError
+from orrery.errors import CheckpointError, ConfigError, OrreryError
 from orrery.inference.engine import CACHE_BYTES, Precision
 from orrery.inference.scheduler import SLOTS
 from orrery.inference.speaker import is_assistant
@@ -31,7 +32,7 @@ SAMPLING_FIELDS = ("temperature", "top_k", "top_p", "min_p", "repetition_penalty
 class ServedModel:
     """What the server itself knows of a model: all but the weights.
 
-    `assistant`: it knows turns. `defaults`: sampling where a request says nothing.
+    `assistant`: it knows turns. `written`: when its weights were. `defaults`: sampling where a request says nothing.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ServedModel:
     context: int
     assistant: bool
     created: int
+    written: int
     defaults: Mapping[str, float]
     config: TransformerConfig
 
@@ -82,8 +84,31 @@ def read_model(name: str, folder: Path) -> ServedModel:
     assistant = is_assistant(folder, tokenizer)
     return ServedModel(
         name, folder, tokenizer, config.context, assistant, int((folder / "config.json").stat().st_mtime),
-        sampling_defaults(folder, assistant), config,
+        written(folder), sampling_defaults(folder, assistant), config,
     )  # fmt: skip
+
+
+def reread_models(known: Mapping[str, ServedModel], folders: Mapping[str, Path]) -> dict[str, ServedModel]:
+    """The models in these folders by their names, as `known` says where the weights are still those.
+
+    Folders in which no model is, or none yet, are left out.
+    """
+    models = {}
+    for name, folder in folders.items():
+        if name in known and known[name].written == written(folder):
+            models[name] = known[name]
+        else:
+            with contextlib.suppress(OrreryError):
+                models[name] = read_model(name, folder)
+    return models
+
+
+def written(folder: Path) -> int:
+    """When a model's weights were last written, in nanoseconds; 0 where there are none."""
+    for file in (folder / WEIGHTS, folder / INDEX):
+        with contextlib.suppress(FileNotFoundError):
+            return file.stat().st_mtime_ns
+    return 0
 
 
 def sampling_defaults(folder: Path, assistant: bool) -> dict[str, float]:

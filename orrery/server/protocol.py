@@ -1,6 +1,6 @@
 """What the server and the engine process say to each other over their pipe: ids in, ids and numbers out, no text.
 
-    server → engine     Generate, Embed, Cancel
+    server → engine     Generate, Embed, Cancel, Models
     engine → server     Progress, Embedded, Refused, State
 
 Requests have ids that the server never uses twice. Every request is answered until it is finished, refused or
@@ -27,8 +27,9 @@ model cannot be loaded."""
 class EngineSettings:
     """What the engine process is started with.
 
-    The models by name, the first of which is loaded at once; "auto", "float32" or "bfloat16"; and how many bytes loaded
-    models and their caches may take together (None: as many as there are).
+    The models by name, the first of which is loaded at once (there may be none yet: `Models` brings them); "auto",
+    "float32" or "bfloat16"; and how many bytes loaded models and their caches may take together (None: as many as there
+    are).
     """
 
     models: dict[str, Path]
@@ -64,6 +65,17 @@ class Cancel:
     """Nobody waits for this request any more."""
 
     id: int
+
+
+@dataclass(frozen=True)
+class Models:
+    """From now on these are the models, by name.
+
+    One that is loaded and whose weights on disk are others now is read anew before its next request; requests under way
+    end with the weights that they began with.
+    """
+
+    models: dict[str, Path]
 
 
 @dataclass(frozen=True)
@@ -111,5 +123,5 @@ class State:
     failed: dict[str, str]
 
 
-FromServer = Generate | Embed | Cancel
+FromServer = Generate | Embed | Cancel | Models
 FromEngine = Progress | Embedded | Refused | State

@@ -2,8 +2,9 @@
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 import anyio
@@ -14,7 +15,7 @@ from orrery.server.engine_process import EngineProcess
 from orrery.server.errors import RETRY, Problem
 from orrery.server.limits import Limits
 from orrery.server.metrics import Metrics
-from orrery.server.names import ServedModel
+from orrery.server.names import ServedModel, reread_models
 from orrery.server.schema import SamplingFields
 from orrery.tools.registry import Tool
 
@@ -37,6 +38,14 @@ class Service:
             known = ", ".join(self.models)
             raise Problem(404, f"there is no model {name!r} here; there is {known}", "model_not_found", "model")
         return self.models[name]
+
+    def know(self, folders: Mapping[str, Path]) -> None:
+        """From now on the models in these folders are served; what has changed on disk is read anew.
+
+        Requests under way end with the model that they began with.
+        """
+        self.models = reread_models(self.models, folders)
+        self.engine.know({name: model.folder for name, model in self.models.items()})
 
     def context(self, model: ServedModel) -> int:
         """Tokens that a request to this model may have: less than its own context where memory is short."""

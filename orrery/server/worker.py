@@ -5,9 +5,10 @@
 A thread reads the pipe; it ends the process when the other side is gone, however that went. Another loads models, so
 that those at work go on meanwhile. All else is one loop: take what has come, let every model make one step. A model is
 loaded when a request first names it. Where memory is limited, the one that has been idle longest makes room, and one
-that is never idle gets no further requests until it is.
+that is never idle gets no further requests until it is. So it is with one whose weights on disk are others now.
 """
 
+import dataclasses
 import logging
 import os
 import signal
@@ -17,6 +18,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from pathlib import Path
 from queue import SimpleQueue
 
 import numpy as np
@@ -24,11 +26,11 @@ import torch
 from numpy.typing import NDArray
 
 from orrery.agents.embeddings import mean_states, unit
-from orrery.errors import ContextFull, InferenceError, OrreryError
+from orrery.errors import CheckpointError, ContextFull, InferenceError, OrreryError
 from orrery.inference.engine import Engine
 from orrery.inference.scheduler import Scheduler
 from orrery.models.hf_config import config_from_hf
-from orrery.server.names import most_bytes
+from orrery.server.names import most_bytes, written
 from orrery.server.protocol import (
     Cancel,
     Embed,
@@ -37,6 +39,7 @@ from orrery.server.protocol import (
     FromEngine,
     FromServer,
     Generate,
+    Models,
     ModelState,
     Progress,
     Refused,
@@ -60,10 +63,11 @@ class Embedding:
 
 @dataclass
 class Loaded:
-    """A model in memory, with its requests."""
+    """A model in memory, with its requests. `written`: when its weights were."""
 
     engine: Engine
     scheduler: Scheduler
+    written: int
     embeddings: deque[Embedding] = field(default_factory=deque)
 
     @property
@@ -122,14 +126,14 @@ class Worker:
         self.waiting: dict[str, list[Generate | Embed]] = defaultdict(list)  # for models that are not loaded
         self.loading: str | None = None
         self.leaving: str | None = None  # gets no further requests, so that it becomes idle and makes room
+        self.outdated: set[str] = set()  # get none, either: these are read again, or gone, once they are idle
         self.models: dict[int, str] = {}  # of the requests at work
         self.failed: dict[str, str] = {}
-        self.sizes: dict[str, int] = {}  # what each model will take at most, where that matters
-        if settings.memory is not None:
-            folders = settings.models.items()
-            self.sizes = {name: most_bytes(config_from_hf(folder), settings.dtype) for name, folder in folders}
         self.reported, self.reported_at = State({}, {}), 0.0
-        self.load(next(iter(settings.models)))
+        if settings.models:
+            self.load(next(iter(settings.models)))
+        else:
+            self.send(self.reported)  # it takes requests, once it knows models
 
     @property
     def busy(self) -> bool:
@@ -140,12 +144,14 @@ class Worker:
         """Do as a message says."""
         match message:
             case Generate() | Embed():
-                if message.model in self.loaded and message.model != self.leaving:
+                if self.takes(message.model):
                     self.begin(message)
                 else:
                     self.waiting[message.model].append(message)
             case Cancel(id):
                 self.cancel(id)
+            case Models(models):
+                self.know(models)
             case Finished():
                 self.finish_loading(message)
         self.load_wanted()
@@ -163,9 +169,37 @@ class Worker:
                     self.send(Progress(updates))
             if loaded.embeddings:
                 self.embed(loaded)
+        self.drop_outdated()
         if self.leaving is not None and not self.loaded[self.leaving].busy:
             self.load_wanted()
         self.report()
+
+    def takes(self, name: str) -> bool:
+        """Whether a model gets requests now: it is loaded, is to stay, and is what is on disk."""
+        return name in self.loaded and name != self.leaving and name not in self.outdated
+
+    def know(self, models: dict[str, Path]) -> None:
+        """From now on these are the models; those loaded that have changed on disk, or are gone, are to leave."""
+        self.settings = dataclasses.replace(self.settings, models=models)
+        for name, loaded in self.loaded.items():
+            if name not in models or written(models[name]) != loaded.written:
+                self.outdated.add(name)
+        self.drop_outdated()
+
+    def drop_outdated(self) -> None:
+        """Forget the models that have changed on disk and have nothing more to do."""
+        idle = [name for name in self.outdated if not self.loaded[name].busy]
+        for name in idle:
+            self.drop(name)
+        if idle:
+            self.load_wanted()
+
+    def drop(self, name: str) -> None:
+        """Forget a loaded model."""
+        del self.loaded[name]
+        self.outdated.discard(name)
+        if self.leaving == name:
+            self.leaving = None
 
     def begin(self, message: Generate | Embed) -> None:
         """Give a request to its model, which is loaded."""
@@ -217,7 +251,7 @@ class Worker:
         elif self.loading is None and self.make_room(wanted):
             self.leaving = None
             self.load(wanted)
-        for name in [name for name in self.waiting if name in self.loaded and name != self.leaving]:
+        for name in [name for name in self.waiting if self.takes(name)]:
             for message in self.waiting.pop(name):
                 self.begin(message)
 
@@ -225,26 +259,35 @@ class Worker:
         """Drop idle models, the one used longest ago first, until there is room for another -> whether there is."""
         if self.settings.memory is None:
             return True
-        room = self.settings.memory - self.sizes[wanted]
+        room = self.settings.memory - self.size(wanted)
         while self.loaded and sum(loaded.bytes for loaded in self.loaded.values()) > room:
             idle = [name for name, loaded in self.loaded.items() if not loaded.busy]
             if not idle:
                 self.leaving = self.leaving or next(iter(self.loaded))
                 return False
-            del self.loaded[idle[0]]
-            if self.leaving == idle[0]:
-                self.leaving = None
+            self.drop(idle[0])
         return True
+
+    def size(self, name: str) -> int:
+        """What a model will take at most; one that cannot be read takes nothing, and its loading says why."""
+        try:
+            return most_bytes(config_from_hf(self.settings.models[name]), self.settings.dtype)
+        except (KeyError, OrreryError):
+            return 0
 
     def load(self, name: str) -> None:
         """Read a model in another thread; `Finished` will come."""
         self.loading = name
         self.failed.pop(name, None)
+        folder = self.settings.models.get(name)
 
         def read() -> None:
             try:
-                engine = Engine.load(self.settings.models[name], tools=(), dtype=self.settings.dtype)
-                self.put(Finished(name, Loaded(engine, Scheduler(engine))))
+                if folder is None:
+                    raise CheckpointError(f"there is no model {name!r} any more")
+                since = written(folder)  # before it is read: what changes meanwhile is read again
+                engine = Engine.load(folder, tools=(), dtype=self.settings.dtype)
+                self.put(Finished(name, Loaded(engine, Scheduler(engine), since)))
             except OrreryError as error:
                 self.put(Finished(name, None, str(error)))
             except Exception as error:  # too little memory, for one: the others must go on

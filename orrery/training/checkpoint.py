@@ -6,7 +6,8 @@
       trainer/state.pt        optimizers, and the stage's own state: data cursor, generators
 
 A folder under that name is whole: it was written beside and renamed. The newest few are kept. When a stage ends, the
-same becomes runs/NAME/base/ and its checkpoints go.
+same becomes runs/NAME/base/ and its checkpoints go. Snapshots, runs/NAME/snapshots/base/step-000120/, are the model
+folder alone, and stay.
 """
 
 import io
@@ -105,6 +106,16 @@ def save(folder: Path, stage: Stage, optimizers: Optimizers, config: TrainConfig
         stage.save(new)
         write_atomically(new / "trainer" / "state.pt", tensors.getvalue())
         write_atomically(new / "trainer" / "state.json", json.dumps(plain, indent=2) + "\n")
+
+
+def save_snapshot(run: Path, stage: Stage, step: int) -> None:
+    """Write the model as it is after so many steps, to be looked at later.
+
+    Raises:
+        RunError: the disk is full; nothing is left half-written.
+    """
+    with folder_written_atomically(run / "snapshots" / stage.name / f"step-{step:06d}") as new:
+        stage.save(new)
 
 
 def load(folder: Path, stage: Stage, optimizers: Optimizers, config: TrainConfig) -> tuple[dict[str, Any], Any]:

@@ -171,6 +171,7 @@ class _Training:
         """Step until the end, or until someone asks to stop."""
         try:
             with Interrupts() as interrupts:
+                self.snapshot()
                 while not self.counters.done(self.config):
                     self.step()
                     if not self.counters.done(self.config):
@@ -261,12 +262,13 @@ class _Training:
         )
 
     def between_steps(self) -> bool:
-        """Evaluate, sample, obey and save when it is time; True when a control line asks to stop."""
+        """Evaluate, sample, keep, obey and save when it is time; True when a control line asks to stop."""
         config, step = self.config, self.counters.step
         if config.evaluate_every and step % config.evaluate_every == 0:
             self.evaluate(full=False)
         if config.sample_every and step % config.sample_every == 0:
             self.sample()
+        self.snapshot()
         stop = self.obey()
         by_step = config.checkpoint_every and step % config.checkpoint_every == 0
         by_time = config.checkpoint_seconds and time.perf_counter() - self.saved_at >= config.checkpoint_seconds
@@ -300,6 +302,11 @@ class _Training:
         with torch.no_grad(), without_compiling():
             for values in self.stage.samples():
                 self.log("sample", **values)
+
+    def snapshot(self) -> None:
+        """Keep the model of this step, when it is time."""
+        if self.config.snapshot_every and self.counters.step % self.config.snapshot_every == 0:
+            checkpoint.save_snapshot(self.run.folder, self.stage, self.counters.step)
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint, or the finished folder."""

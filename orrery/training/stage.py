@@ -134,6 +134,8 @@ class TrainConfig:
     """Seconds between checkpoints; 0: by steps only."""
     keep_checkpoints: int = 2
     """How many of the newest checkpoints are kept."""
+    snapshot_every: int = 0
+    """Steps between models that stay for good, in snapshots/STAGE/, the untrained one too; 0: none."""
     bad_steps: int = 5
     """So many steps in a row with a loss or gradient that is not finite end the run."""
 
@@ -145,7 +147,8 @@ class TrainConfig:
         for name in ("steps", "rows", "log_every", "layers_every", "keep_checkpoints", "bad_steps"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        for name in ("micro_rows", "evaluate_every", "sample_every", "checkpoint_every", "checkpoint_seconds"):
+        counts = ("micro_rows", "evaluate_every", "sample_every", "checkpoint_every", "checkpoint_seconds")
+        for name in (*counts, "snapshot_every"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it cannot be negative")
 

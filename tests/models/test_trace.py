@@ -50,6 +50,42 @@ def test_attention_weights_are_probabilities_over_the_past(model: Transformer, i
 
 
 @torch.no_grad()
+def test_what_a_block_did_adds_up(model: Transformer, ids: Tensor) -> None:
+    """Each tensor is the sum, or the product, that its name says of those before it."""
+    H, C, config = model.config.heads, model.config.head_width, model.config
+    seen = trace(model, ids)
+    for block, did, before, after in zip(model.blocks, seen.blocks, seen.residuals, seen.residuals[1:], strict=False):
+        assert torch.equal(did.attention_input, block.attention_norm(before))
+        q, k, v = did.projected
+        assert torch.equal(torch.cat((q, k, v), 1).transpose(1, 2).flatten(2), block.attention.qkv(did.attention_input))
+        assert did.queries.shape == did.keys.shape == did.values.shape == (2, H, 30, C)
+        assert torch.equal(did.values[:, H - 1], v[:, -1])  # query heads in order share key/value heads in order
+        for t, s in ((29, 3), (4, 17)):  # the past, and the future that only the mask hides
+            score = (did.queries[0, 1, t] * did.keys[0, 1, s]).sum() / C**0.5
+            torch.testing.assert_close(did.scores[0, 1, t, s], score)
+        mixed = sum(did.weights[1, 0, 29, s] * did.values[1, 0, s] for s in range(30))
+        torch.testing.assert_close(did.mixed[1, 29, :C], mixed)
+        assert torch.equal(did.attention_output, block.attention.output(did.mixed))
+        assert torch.equal(did.middle, before + did.attention_output)
+        assert (did.gate is None) == (config.architecture == "gpt2")
+        assert torch.equal(did.up, block.mlp.up(did.mlp_input))
+        torch.testing.assert_close(did.mlp_output, block.mlp(block.mlp_norm(did.middle)))
+        assert torch.equal(did.middle + did.mlp_output, after)
+
+
+@torch.no_grad()
+def test_rotary_queries_and_keys_keep_their_length_and_meet_by_distance_alone() -> None:
+    """The scores of the same two tokens, moved on together, are the same: what RoPE is for."""
+    model = Transformer(CONFIGS[1])
+    same = torch.full((1, 30), 7)
+    (did, _) = trace(model, same).blocks
+    torch.testing.assert_close(did.queries.norm(dim=-1), did.projected[0].norm(dim=-1))
+    for distance in (1, 8):
+        along = did.scores[0, 0].diagonal(-distance)
+        torch.testing.assert_close(along, along[:1].expand_as(along))
+
+
+@torch.no_grad()
 def test_the_lens_at_each_depth_is_a_model_of_that_many_blocks(model: Transformer, ids: Tensor) -> None:
     seen = trace(model, ids)
     lenses = [seen.lens(depth) for depth in range(model.config.layers + 1)]

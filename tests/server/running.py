@@ -21,14 +21,18 @@ PATIENCE = 60.0  # seconds until something that must happen is held not to: othe
 class Running:
     """A server that is up: `url` ends before /v1; `lines` are what it has printed."""
 
+    program = "serve"
+    says = r"at (http://\S+)/v1"
+
     def __init__(self, *arguments: str | Path) -> None:
-        command = [sys.executable, "-m", "orrery", "serve", "--port", "0", "--dtype", "float32", *map(str, arguments)]
+        command = [sys.executable, "-m", "orrery", self.program, "--port", "0", "--dtype", "float32"]
+        command += map(str, arguments)
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.lines: list[str] = []
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.lines.append(line)
-            if found := re.search(r"at (http://\S+)/v1", line):
+            if found := re.search(self.says, line):
                 self.url = found[1]
                 break
         else:

@@ -131,6 +131,18 @@ def test_so_many_checkpoints_are_kept(tmp_path: Path, keep: int) -> None:
     assert names == [f"step-{step:06d}" for step in (4, 8, 12, 16)][-keep:]
 
 
+def test_snapshots_stay_as_models_the_untrained_one_too(tmp_path: Path) -> None:
+    config = toy_config(12, snapshot_every=5)
+    with Run.open("a", recipe={}, root=tmp_path) as run:
+        result = train(ToyStage(config), config, run)
+    kept = sorted((tmp_path / "a" / "snapshots" / "toy").iterdir())
+    assert [folder.name for folder in kept] == ["step-000000", "step-000005", "step-000010"]
+    first, middle, last = (load_model(folder).state_dict() for folder in [*kept[:2], result.folder])
+    untrained = ToyStage(config).model.state_dict()
+    assert all(torch.equal(first[name], untrained[name]) for name in untrained)
+    assert not all(torch.equal(middle[name], last[name]) for name in last)
+
+
 def test_an_explicit_checkpoint_is_taken_even_if_older(tmp_path: Path) -> None:
     config = toy_config(24)
     with pytest.raises(ZeroDivisionError):

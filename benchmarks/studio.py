@@ -1,0 +1,151 @@
+"""What the studio costs while something trains, and how smoothly it draws.
+
+    python benchmarks/studio.py stream          # a training, now and then with a reader of its events who discards them
+    python benchmarks/studio.py frames          # a chart of 10,000 points that grows, in Chromium
+
+stream: one training process; in every other window of some seconds a client is connected to the stream. Compared are
+the median times of a step with and without it. The server runs all the time, in both. It wants an idle machine.
+frames: milliseconds between frames, and the longest task of the main thread, while points are added eight times a
+second.
+"""
+
+import argparse
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from orrery.training.events import read_events
+
+ORRERY = [sys.executable, "-m", "orrery"]
+TRAIN = "--vocab-size 1024 --world-megabytes 2 --shape.width 128 --train.rows 8 --train.steps 1000000"
+EDGE = 1.0  # seconds at both ends of a window that do not count
+FRAMES = """async ([points, seconds]) => {
+  const { html, render } = await import("/static/kit/html.js");
+  const { Chart } = await import("/static/kit/chart.js");
+  const box = document.createElement("div");
+  document.body.replaceChildren(box);
+  const x = Array.from({ length: points }, (_, i) => i);
+  const y = x.map((i) => 6 / (1 + i / 500) + Math.random());
+  const lines = () => [
+    { label: "raw", values: [...y], faint: true },
+    { label: "smooth", values: y.map((v) => v - 0.5), colour: 2 },
+  ];
+  const draw = () => render(html`<${Chart} label="loss" x=${[...x]} lines=${lines()} xLabel="step" />`, box);
+  draw();
+  const tasks = [];
+  const note = (list) => list.getEntries().forEach((entry) => tasks.push(entry.duration));
+  new PerformanceObserver(note).observe({ type: "longtask" });
+  const timer = setInterval(() => { x.push(x.length); y.push(Math.random()); draw(); }, 125);
+  const gaps = [];
+  let last = 0;
+  const end = performance.now() + 1000 * seconds;
+  await new Promise((done) => {
+    const frame = (now) => {
+      if (last) gaps.push(now - last);
+      last = now;
+      if (now < end) requestAnimationFrame(frame); else done();
+    };
+    requestAnimationFrame(frame);
+  });
+  clearInterval(timer);
+  return { gaps: gaps.slice(30), tasks };
+}"""  # fmt: skip
+
+
+class Studio:
+    """`orrery studio` over a folder, while the block runs; `url` is where."""
+
+    def __init__(self, root: Path) -> None:
+        command = [*ORRERY, "studio", "--root", str(root), "--port", "0", "--no-browser"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.url = self.process.stdout.readline().split("at ")[1].split(",")[0].strip()
+
+    def __enter__(self) -> "Studio":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.process.terminate()
+        self.process.wait()
+
+
+def stream(root: Path, seconds: float, rounds: int) -> None:
+    """Print the median time of a step without and with a reader, and the share by which they differ."""
+    folder = root / "measured"
+    with Studio(root) as studio:
+        command = [*ORRERY, "pretrain", "--run", "measured", "--root", str(root), *TRAIN.split()]
+        trainer = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            while not (folder / "events.jsonl").exists() or len(read_events(folder)) < 50:
+                time.sleep(0.5)
+            windows: list[tuple[bool, float, float]] = []
+            for number in range(2 * rounds):
+                began, stop = time.time(), threading.Event()
+                reader = threading.Thread(target=discard, args=(studio.url, stop))
+                if number % 2:
+                    reader.start()
+                time.sleep(seconds)
+                windows.append((bool(number % 2), began + EDGE, time.time() - EDGE))
+                stop.set()
+                if number % 2:
+                    reader.join()
+        finally:
+            trainer.terminate()
+            trainer.wait()
+    times = [event["time"] for event in read_events(folder) if "loss" in event["values"]]
+    steps: dict[bool, list[float]] = {False: [], True: []}
+    for read, first, last in windows:
+        inside = [at for at in times if first <= at <= last]
+        steps[read].append((inside[-1] - inside[0]) / (len(inside) - 1))
+    alone, watched = statistics.median(steps[False]), statistics.median(steps[True])
+    for name, found in (("alone", steps[False]), ("watched", steps[True])):
+        print(f"{name:8} {', '.join(f'{1000 * one:.2f}' for one in found)} ms a step")
+    print(f"medians {1000 * alone:.2f} and {1000 * watched:.2f} ms: {watched / alone - 1:+.1%}")
+
+
+def discard(url: str, stop: threading.Event) -> None:
+    """Read the stream of the run, and of the list, and do nothing with it."""
+    with httpx2.stream("GET", f"{url}/api/events?watch=runs,run:measured", timeout=None) as answer:
+        for _ in answer.iter_raw():
+            if stop.is_set():
+                return
+
+
+def frames(root: Path, seconds: float, points: int) -> None:
+    """Print how long frames take while a chart of so many points grows."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    with Studio(root) as studio, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--headless", "--no-sandbox"])
+        page = browser.new_page()
+        page.goto(studio.url)
+        found: dict[str, Any] = page.evaluate(FRAMES, [points, seconds])
+        browser.close()
+    gaps = sorted(found["gaps"])
+    at = [gaps[int(share * (len(gaps) - 1))] for share in (0.5, 0.95, 0.99)]
+    rate, longest = 1000 * len(gaps) / sum(gaps), max(found["tasks"], default=0)
+    print(f"{points:,} points: {rate:.1f} frames a second; longest task {longest:.0f} ms")
+    print(f"a frame takes {at[0]:.1f} ms, 95% at most {at[1]:.1f}, 99% {at[2]:.1f}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["stream", "frames"])
+    parser.add_argument("--seconds", type=float, default=10.0, help="of a window")
+    parser.add_argument("--rounds", type=int, default=6, help="pairs of windows")
+    parser.add_argument("--points", type=int, default=10_000)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        if asked.what == "stream":
+            stream(Path(folder), asked.seconds, asked.rounds)
+        else:
+            frames(Path(folder), asked.seconds, asked.points)

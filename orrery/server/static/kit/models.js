@@ -1,0 +1,32 @@
+// The models of all runs, and choosing one of them.
+import { get } from "./api.js";
+import { Select } from "./controls.js";
+import { short } from "./format.js";
+import { html, signal, useEffect } from "./html.js";
+
+/** All models, the newest run first; null until they are read. */
+export const models = signal(null);
+
+/** Read them (again). */
+export async function refreshModels() {
+  models.value = await get("/api/models");
+}
+
+/** The models of these kinds ("base", "assistant", "reward"), read when first wanted. */
+export function useModels(...kinds) {
+  useEffect(() => {
+    if (models.value === null) refreshModels().catch(() => {});
+  }, []);
+  const all = models.value;
+  return all && (kinds.length ? all.filter((model) => kinds.includes(model.kind)) : all);
+}
+
+/** The name of the one to begin with: `wanted` where it is there, else the first of the list. */
+export const modelOr = (list, wanted) => (list?.some((model) => model.name === wanted) ? wanted : list?.[0]?.name);
+
+/** Of the models one. */
+export function ModelPicker({ label = "Model", list, value, onInput }) {
+  if (!list?.length) return html`<p class="muted small">${list ? "No model yet: a run makes them." : "Reading the models…"}</p>`;
+  const text = (model) => `${model.name} · ${short(model.parameters)} parameters`;
+  return html`<${Select} label=${label} value=${value} onInput=${onInput} options=${list.map((model) => [model.name, text(model)])} />`;
+}

@@ -1,0 +1,1 @@
+"""The studio behind its pages: runs and their events, computations for simulations, jobs, chats."""

@@ -1,0 +1,1 @@
+"""The Python side of the simulations: one file each, a request, an answer, and a plain function between them."""

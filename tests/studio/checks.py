@@ -1,0 +1,22 @@
+"""What every page must be: usable without a mouse and a keen eye, and on a narrow screen."""
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+
+def accessible(page: Page) -> None:
+    """Assert that axe finds no serious violation on the page as it stands."""
+    found = Axe().run(page).response["violations"]
+    serious = [one for one in found if one["impact"] in ("serious", "critical")]
+    told = [f"{one['id']}: {one['help']}: {[node['target'] for node in one['nodes'][:3]]}" for one in serious]
+    assert not told, "\n".join(told)
+
+
+def fits(page: Page, width: int = 390) -> None:
+    """Assert that nothing sticks out to the right where the window is narrow; the old width is set again."""
+    before = page.viewport_size
+    assert before is not None
+    page.set_viewport_size({"width": width, "height": 800})
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    page.set_viewport_size(before)
+    assert wide <= width, f"the page is {wide} pixels wide in a window of {width}"
