@@ -14,9 +14,12 @@ from tests import once
 
 torch.set_num_threads(1)
 
+# They begin first; the Makefile keeps xdist from putting the modules with the most tests there instead.
+LONGEST = ("server/test_endurance.py", "test_speedrun.py", "test_post_training.py", "test_agent_speedrun.py")
+
 
 @pytest.fixture(scope="session", autouse=True)
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+def folder_of_all(tmp_path_factory: pytest.TempPathFactory) -> None:
     """A folder for what is made once for all: every worker's own is in one that they share."""
     own = tmp_path_factory.getbasetemp()
     once.FOLDER = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
@@ -44,6 +47,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("seconds by room")
     for room in sorted(seconds, key=lambda room: -seconds[room]):
         terminalreporter.write_line(f"{room:12} {seconds[room]:7.1f} s  {tests[room]:4} tests")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest modules first, so that at the end no worker waits for the other; the rooms keep their order."""
+    longest = [Path(__file__).parent / name for name in LONGEST]
+    items.sort(key=lambda item: longest.index(item.path) if item.path in longest else len(longest))
 
 
 @pytest.hookimpl(trylast=True)

@@ -46,7 +46,7 @@ def test_every_command_has_help_with_an_example(command: object, capsys: pytest.
         (["speedrun", "--recipe", "laptpo"], "did you mean 'laptop'?"),
         (["speedrun", "--resume"], "no speedrun in runs to resume"),
         (["speedrun", "--minutes", "0.05"], "too short on this machine"),
-        (["speedrun", "--minutes", "2", "--data", "latin.txt"], "is not UTF-8"),
+        (["speedrun", "--minutes", "2", "--pretrain-steps", "60", "--sft-steps", "30", "--data", "latin.txt"], "UTF-8"),
         (["pretrain", "--recipe", "laptop"], "recipe for `orrery speedrun`, not for `orrery pretrain`"),
         (["pretrain", "--data", "nowhere.txt"], "no such file: nowhere.txt"),
         (["pretrain", "--run", "a/b", "--data", "text.txt"], "no name for a run"),

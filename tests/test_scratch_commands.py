@@ -120,8 +120,8 @@ def test_what_cannot_be_is_one_line_and_exit_code_2(words: list[str], message: s
 
 
 def test_the_ladder_compares_all_models(folder: Path) -> None:
-    done = orrery(folder, "ladder", "--data", "names.txt", "--steps", "4", "--batch", "8", "--samples", "2", "--json",
-                  "--plot", "ladder.png")  # fmt: skip
+    done = typed("ladder", "--data", "names.txt", "--steps", "4", "--batch", "8", "--samples", "2", "--json",
+                 "--plot", "ladder.png", cwd=folder)  # fmt: skip
     assert done.returncode == 0, done.stderr
     models = json.loads(done.stdout)["models"]
     assert [model["model"] for model in models] == [
@@ -136,8 +136,8 @@ def test_the_ladder_compares_all_models(folder: Path) -> None:
 
 def test_the_ladder_on_running_text_shows_what_it_writes_while_it_learns(folder: Path) -> None:
     (folder / "text.txt").write_text("To be, or not to be, that is the question.\n" * 40)
-    done = orrery(folder, "ladder", "--data", "text.txt", "--level", "char", "--models", "lstm", "--steps", "40",
-                  "--batch", "8")  # fmt: skip
+    done = typed("ladder", "--data", "text.txt", "--level", "char", "--models", "lstm", "--steps", "40",
+                 "--batch", "8", cwd=folder)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert sum(line.startswith("lstm step ") for line in done.stdout.splitlines()) == 5
 

@@ -33,6 +33,7 @@ from orrery.training.events import EventLog
 from orrery.training.machine import hardware
 
 RUNS = Path("runs")
+NAME = r"[\w][\w.+-]*"  # of a run
 
 
 class Run:
@@ -67,8 +68,7 @@ class Run:
             ConfigError: ``name`` is no plain folder name.
             RunError: another process has the run open, or the disk is full.
         """
-        if not re.fullmatch(r"[\w][\w.+-]*", name):
-            raise ConfigError(f"'{name}' is no name for a run: use letters, digits, '.', '_', '+' and '-'")
+        check_name(name)
         folder = root / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -147,6 +147,12 @@ def _take_lock(folder: Path) -> int:
     os.ftruncate(handle, 0)
     os.pwrite(handle, str(os.getpid()).encode(), 0)
     return handle
+
+
+def check_name(name: str) -> None:
+    """Raise ConfigError for what cannot be the name of a run, which is that of its folder."""
+    if not re.fullmatch(NAME, name):
+        raise ConfigError(f"'{name}' is no name for a run: use letters, digits, '.', '_', '+' and '-'")
 
 
 def _new_record(name: str, recipe: Mapping[str, Any], seed: int) -> dict[str, Any]:

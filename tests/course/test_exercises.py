@@ -35,6 +35,31 @@ def test_an_answer_of_the_right_shape_but_the_wrong_value_is_caught(exercise: Ex
     assert judged.message
 
 
+NEARLY = {  # of a chapter an answer that a reader may well give, and what it is told
+    1: (
+        "import math\ndef dot(a, b): return sum(x * y for x, y in zip(a, b))\n"
+        "def nearest(v, table): return min(range(len(table)), key=lambda i: math.dist(table[i], v))\n",
+        "far away as its tip is",
+    ),
+    2: ("def slope(f, x): return (f(x + 1e-8) - f(x)) / 1e-8\n", "is off by"),
+    3: (
+        "def descend(gradient, start, rate, momentum, steps):\n    places = [start]\n    for _ in range(steps):\n"
+        "        for i, slope in enumerate(gradient(start)): start[i] -= rate * slope\n        places.append(start)\n"
+        "    return places\n",
+        "after 0 steps: [2.5]",
+    ),
+}
+
+
+@pytest.mark.parametrize("chapter", NEARLY)
+def test_an_answer_that_is_nearly_right_is_told_why_it_is_not(chapter: int, tmp_path: Path) -> None:
+    answer, told = NEARLY[chapter]
+    path = tmp_path / "answer.py"
+    path.write_text(answer)
+    judged = exercise_of(chapter).judge(path)
+    assert not judged.passed and told in judged.message, judged.message
+
+
 def test_what_goes_wrong_in_the_readers_file_is_told_with_its_line(tmp_path: Path) -> None:
     exercise = ALL[0]
     path = tmp_path / exercise.file

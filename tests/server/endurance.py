@@ -1,6 +1,6 @@
 """A crowd at the server's door: many clients at once, some of whom vanish or talk nonsense, while its engine is killed.
 
-    outcome = endure(server, known, seconds=60, streams=64)
+    outcome = endure(server, known, seconds=30, streams=64)
     assert outcome.wrong == []
 
 Every client asks, compares what it gets with what it knows, and asks again. An answer is right, or refused in

@@ -54,6 +54,10 @@ def test_a_conversation_by_keyboard_is_in_the_database_and_survives_a_reload(vis
     page.get_by_role("button", name="Earlier branch").press("Enter")
     expect(page.get_by_role("article", name="Answer of tiny/sft").last).to_contain_text("12 times 7 is 84.")
     assert texts(branch(studio, chat))[0] == "What is 12 times 7?"
+    write(page, "Hi " * 400)
+    expect(page.get_by_role("alert")).to_contain_text("shorten it")
+    expect(box).to_have_value("Hi " * 400)  # what was refused need not be typed again
+    page.problems.clear()  # type: ignore[attr-defined]  # the browser says that a request was refused
     accessible(page)
 
 

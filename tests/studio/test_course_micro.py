@@ -40,7 +40,7 @@ def test_a_chapter_is_read_and_its_quizzes_answered(visit: Visit, chapter: int) 
     for question, option in QUIZZES[chapter].items():
         choose(page, question, option)
     assert page.get_by_text("The engine").count() + page.get_by_text("Autograd gives").count() > 0
-    expect(page.locator(".figure .badge button")).to_have_count(SIMULATIONS[chapter] - (chapter == 2))
+    expect(page.locator(".figure .badge button")).to_have_count(SIMULATIONS[chapter])
     expect(page.locator(".exercise")).to_be_visible()
     accessible(page)
     fits(page)

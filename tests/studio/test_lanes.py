@@ -148,6 +148,13 @@ def test_the_page_shows_where_lanes_part_and_what_one_thinks_of_another(
     expect(page.get_by_role("columnheader", name="log-probability")).to_be_visible()
 
 
+def test_a_model_has_one_lane_and_a_new_lane_is_not_asked_before_all_are(visit: Visit) -> None:
+    page = visit("sims/lanes?lanes.models=tiny/sft,tiny/sft,nobody")
+    expect(page.locator("section.lane")).to_have_count(1)
+    page.get_by_role("button", name="Add a lane").click()
+    expect(page.locator("section.lane").last).to_contain_text("Not asked yet")
+
+
 def test_where_texts_part_is_found_by_the_text(visit: Visit) -> None:
     page = visit("sims/lanes")
 

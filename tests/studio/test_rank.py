@@ -71,6 +71,11 @@ def test_an_order_made_in_the_page_teaches_a_reward_model(visit: Visit, studio: 
     fits(page)
     page.get_by_role("button", name="Save this order").click()
     expect(page.locator('[data-name="count"]')).to_have_attribute("data-value", str(before["count"] + 1))
+    for name in ("Draw 5", "Draw others"):  # never the same answers again
+        page.get_by_role("button", name=name).click()
+        expect(page.locator(".rank-order li > p").first).not_to_have_text(shown[0])
+        assert not set(order(page)) & set(shown)
+        shown = order(page)
     for seed in (6, 7):
         answers = [answer["messages"] for answer in draw(studio, seed)]
         assert studio.http.post("/api/rankings", json=DRAWN | {"completions": answers}).status_code == 200

@@ -65,11 +65,24 @@ def test_the_source_drawer_opens_and_closes_by_keyboard(visit: Visit) -> None:
     expect(page.get_by_role("dialog")).to_contain_text("def softmax(scores: Vector) -> Vector:")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
+    page.get_by_role("button", name="microgpt.softmax").press("Enter")
+    page.evaluate("location.hash = '#/sims'")  # what it shows belongs to the page that was left
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_the_first_page_asks_the_model_that_is_chosen_and_a_run_that_is_not_there_is_said(visit: Visit) -> None:
+    page = visit("")
+    page.get_by_label("Model").select_option("tiny/sft")
+    expect(page.locator(".badge")).to_contain_text("tiny/sft")
+    page.evaluate("location.hash = '#/runs/nothing'")
+    expect(page.get_by_role("alert")).to_contain_text("no run nothing")
+    page.evaluate("location.hash = '#/%E0%A4'")  # no percent encoding of anything
+    expect(page.get_by_role("alert")).to_contain_text("no page")
 
 
 def test_an_unknown_page_is_said(page: Page, studio: Studio) -> None:
     page.goto("/#/nothing")
-    expect(page.get_by_role("alert")).to_contain_text("no page nothing")
+    expect(page.get_by_role("alert")).to_contain_text("no page “nothing”")
 
 
 def test_the_shell_is_small(visit: Visit) -> None:

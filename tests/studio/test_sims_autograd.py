@@ -33,7 +33,7 @@ def test_the_pages_backward_is_pythons_folded_or_not(visit: Visit) -> None:
 
 
 def test_next_node_hands_gradients_on_and_adds_them_up(visit: Visit) -> None:
-    page = visit("sims/autograd?autograd.at=0")
+    page = visit("sims/autograd?autograd.at=-4")  # an address that somebody has edited stands for its nearest
     a, b, c = Value(2.0), Value(-3.0), Value(4.0)
     (((a * b + c) ** 2) + a).backward()
     graph = page.get_by_role("application")

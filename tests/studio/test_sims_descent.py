@@ -45,6 +45,8 @@ def test_the_ball_rolls_swings_and_flies_away(visit: Visit) -> None:
     assert numbers(page, "place") == pytest.approx(expected.places[-1].tolist())
     accessible(page)
     fits(page)
+    visit("sims/descent?descent.at=-5")  # an address that somebody has edited
+    after(page, 0)
 
 
 def test_a_map_and_the_slice_of_a_real_loss(visit: Visit, runs: Path) -> None:

@@ -59,7 +59,7 @@ def test_events_are_in_alphabetical_order_and_their_probabilities_are_whole(visi
 
 
 def test_the_loss_on_the_screen_is_each_models_own(visit: Visit, runs: Path) -> None:
-    text = "The baker baked bread."
+    text = "The café baked bread."
     page = visit(f"sims/surprise?surprise.mode=read&surprise.source=own&surprise.text={text}&surprise.model=tiny/base")
     for name in ("base", "sft"):
         page.get_by_role("combobox", name="Model").select_option(f"tiny/{name}")
@@ -68,10 +68,17 @@ def test_the_loss_on_the_screen_is_each_models_own(visit: Visit, runs: Path) -> 
         surprises = [place.surprise for place in answer.places]
         assert value(page, "total") == pytest.approx(sum(surprises), rel=1e-4)
         assert value(page, "mean") == pytest.approx(sum(surprises) / len(surprises), rel=1e-4)
-        assert value(page, "bits") == pytest.approx(sum(surprises) / math.log(2) / len(text), rel=1e-4)
+        assert value(page, "bits") == pytest.approx(sum(surprises) / math.log(2) / len(text.encode()), rel=1e-4)
         assert value(page, "chosen") == pytest.approx(surprises[0], rel=1e-4)
     page.locator(".token").first.press("End")
     assert value(page, "chosen") == pytest.approx(surprises[-1], rel=1e-4)
+    typed = page.get_by_role("textbox", name="Text", exact=True)
+    typed.press("End")
+    typed.press_sequentially(" 👍", delay=400)  # the model reads in between; the reader goes on typing
+    expect(typed).to_have_value(f"{text} 👍")
+    expect(page.locator(".token").last).to_have_text("👍")
+    typed.fill(text)
+    expect(page.locator(".token").last).not_to_have_text("👍")
     page.get_by_text("By word", exact=True).click()
     first = sum(place.surprise for place in answer.places if place.word == 0)
     assert value(page, "chosen") == pytest.approx(first, rel=1e-4)

@@ -35,7 +35,7 @@ def nearest(vector: list[float], table: list[list[float]]) -> int:
 
 
 def check(answer: ModuleType) -> None:
-    """Random vectors, and one table in which length misleads."""
+    """Random vectors, and two tables in which length and distance mislead."""
     rng = random.Random(1)
     for width in (1, 2, 16, 64):
         a, b = ([rng.gauss(0, 1) for _ in range(width)] for _ in range(2))
@@ -45,6 +45,10 @@ def check(answer: ModuleType) -> None:
     misled = answer.nearest([1.0, 0.0], [[0.0, 1.0], [9.0, 9.0], [2.0, 0.1], [-5.0, 0.0]])
     assert misled != 1, "row 1 has the largest dot product because it is long; divide by the lengths"
     assert misled == 2, f"of four rows number 2 points most in the vector's direction; you chose {misled}"
+    far = answer.nearest([1.0, 1.0], [[1.2, 0.4], [-1.0, -1.0], [10.0, 9.0]])
+    assert far == 2, (
+        f"(10, 9) points in the direction of (1, 1), far away as its tip is; you chose row {far}: a length is a root"
+    )
     for wanted in range(8):
         table = [[rng.gauss(0, 1) for _ in range(16)] for _ in range(8)]
         vector = [3 * x + rng.gauss(0, 0.1) for x in table[wanted]]

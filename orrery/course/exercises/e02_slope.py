@@ -10,7 +10,7 @@ TITLE = "A slope from values alone"
 TASK = """Write `slope(f, x)`, the derivative of f at x, though you may only ask f for its values. Choose the points
 and the distance between them yourself: too far apart and the curve bends between them, too near and the digits run
 out. The check compares with autograd's exact slopes, for functions of several shapes, and is content with an error of
-one in ten million; going to one side only does not get that far."""
+one in a hundred million; going to one side only does not get that far."""
 STARTER = '''
 from collections.abc import Callable
 
@@ -38,7 +38,7 @@ def check(answer: ModuleType) -> None:
             parse(text)({"x": x}).backward()
             found = answer.slope(function(text), place)
             error = abs(found - x.grad)
-            assert error <= 1e-7 * max(1.0, abs(x.grad)), (
+            assert error <= 1e-8 * max(1.0, abs(x.grad)), (
                 f"the slope of {text} at {place} is {x.grad:.10g}; yours, {found:.10g}, is off by {error:.1g}"
             )
 

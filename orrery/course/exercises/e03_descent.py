@@ -42,10 +42,11 @@ def check(answer: ModuleType) -> None:
     for curvatures in ([2.0], [0.5, 4.0], [1.0, 3.0, 0.2]):
         for rate, momentum in ((0.1, 0.0), (0.1, 0.9), (0.6, 0.0)):
             start = [2.5 - index for index in range(len(curvatures))]
+            how = (rate, momentum, 12)
             found = answer.descend(
-                lambda place, c=curvatures: [k * x for k, x in zip(c, place, strict=True)], start, rate, momentum, 12
+                lambda place, c=curvatures: [k * x for k, x in zip(c, place, strict=True)], list(start), *how
             )
-            right = sgd(curvatures, start, rate, momentum, 12)
+            right = sgd(curvatures, start, *how)
             assert len(found) == len(right), f"12 steps pass 13 places, the start among them; you gave {len(found)}"
             for step, (given, place) in enumerate(zip(found, right, strict=True)):
                 near = all(abs(a - b) < 1e-9 * max(1.0, abs(b)) for a, b in zip(given, place, strict=True))

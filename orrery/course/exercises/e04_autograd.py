@@ -9,7 +9,7 @@ from orrery.scratch.autograd import Value
 TITLE = "An engine of your own"
 TASK = """Write the class `Number`: it computes with + and * (both sides a Number) and relu(), remembers how it was
 made, and `backward()` gives every Number that the result was made from its gradient, in `grad`, by the chain rule.
-What arrives on several ways adds up. A Number may hand on its gradient only when it has all of it, so walk the graph
+What arrives by several paths adds up. A Number may hand on its gradient only when it has all of it, so walk the graph
 from the result in the right order; a Number that is used twice shows whether you did. The check compares with the
 package's engine."""
 STARTER = '''

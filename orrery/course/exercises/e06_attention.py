@@ -46,7 +46,7 @@ def check(answer: ModuleType) -> None:
         q, k, v = (size * torch.randn(tokens, width, generator=generator, dtype=torch.float64) for _ in range(3))
         _, weights, mixed = look(q[None, None], k[None, None], v[None, None])
         found = answer.attend(q[-1].tolist(), k.tolist(), v.tolist())
-        assert isinstance(found, tuple) and len(found) == 2, "attend gives two things: the weights, and the sum"
+        assert isinstance(found, tuple | list) and len(found) == 2, "attend gives two things: the weights, and the sum"
         assert len(found[0]) == tokens, f"{case}: {len(found[0])} weights; each token has one"
         assert abs(sum(found[0]) - 1) < 1e-9, f"{case}: the weights add up to {sum(found[0]):.6g}, not to 1"
         for s, (mine, given) in enumerate(zip(weights[0, 0, -1].tolist(), found[0], strict=True)):

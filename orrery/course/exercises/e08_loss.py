@@ -43,7 +43,7 @@ def check(answer: ModuleType) -> None:
     """Equal scores, random ones, and ones at which naive code fails."""
     nothing = answer.mean_surprise([[0.5] * 27] * 3, [0, 13, 26])
     assert isinstance(nothing, int | float), "mean_surprise should give a number"
-    assert abs(nothing - math.log(27)) < 1e-9, f"27 equal scores should cost ln 27 = 3.296 nats; you gave {nothing}"
+    assert abs(nothing - math.log(27)) < 1e-5, f"27 equal scores should cost ln 27 = 3.296 nats; you gave {nothing}"
     rng = random.Random(3)
     scores = [[rng.gauss(0, 3) for _ in range(10)] for _ in range(7)]
     targets = [rng.randrange(10) for _ in range(7)]
@@ -51,7 +51,7 @@ def check(answer: ModuleType) -> None:
         softmax([Value(score) for score in row])[target].data for row, target in zip(scores, targets, strict=True)
     ]
     right, found = -sum(map(math.log, chances)) / 7, answer.mean_surprise(scores, targets)
-    assert abs(found - right) < 1e-9, (
+    assert abs(found - right) < 1e-5, (
         f"seven places of ten tokens should cost {right:.6f} nats on average; you gave {found}"
     )
     try:

@@ -77,3 +77,8 @@ def check(answer: ModuleType) -> None:
         assert len(found) == 1 and str(found[0]).startswith("error: "), (
             f"a call with {inside} must become one text that begins with 'error: '; you have {found}"
         )
+    broken = f"<tool_call>{wrong[0]}</tool_call>{first}"
+    found = answer.observe(broken, functions)
+    assert len(found) == 2 and str(found[0]).startswith("error: ") and found[1] == "42", (
+        f"{broken!r}: an error, and then '42', for the second call is sound; you have {found}"
+    )

@@ -1,6 +1,7 @@
 // The shell: navigation, the page that the address names, the theme.
 import { SourceDrawer } from "./kit/code.js";
 import { Trouble } from "./kit/controls.js";
+import { connected } from "./kit/events.js";
 import { html, names, render, signal, useEffect, useRef, useState } from "./kit/html.js";
 import { href, route } from "./kit/route.js";
 import { keep, progress, recall } from "./kit/store.js";
@@ -69,14 +70,17 @@ function Page() {
   const [state, setState] = useState({});
   const main = useRef(null);
   useEffect(() => {
-    const page = pages[name];
-    if (!page) return setState({ name, error: `There is no page ${name}.` });
-    document.title = page.title === "Orrery" ? "Orrery" : `${page.title} – Orrery`;
+    const page = Object.hasOwn(pages, name) ? pages[name] : null;
+    document.title = page && page.title !== "Orrery" ? `${page.title} – Orrery` : "Orrery";
+    if (!page) return setState({ name, error: `There is no page “${name}”: choose one from the menu.` });
+    let here = true; // a page that comes late does not take the place of the next one
     page.load().then(
-      (module) => setState({ name, View: module.default }),
-      () => setState({ name, error: "The page could not be loaded: is the studio still running?" }),
+      (module) => here && setState({ name, View: module.default }),
+      () => here && setState({ name, error: "The page could not be loaded: is the studio still running?" }),
     );
-    return undefined;
+    return () => {
+      here = false;
+    };
   }, [name]);
   useEffect(() => {
     if (parts.length < 3) window.scrollTo(0, 0);
@@ -84,6 +88,7 @@ function Page() {
   const shown = state.name === name;
   return html`
     <main class="page" id="main" ref=${main} tabindex="-1">
+      ${!connected.value && html`<p class="offline small" role="status">The studio does not answer. A training goes on without it; this page goes on when it is back.</p>`}
       ${shown && state.error && html`<div class="narrow"><${Trouble}>${state.error}<//></div>`}
       ${shown && state.View && html`<${state.View} parts=${parts.slice(1)} params=${params} />`}
     </main>`;

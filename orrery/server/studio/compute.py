@@ -6,7 +6,7 @@
 It runs the functions of `computations.py`, one at a time, and keeps the models that it has read: a function whose
 request has a field `model`, `models`, `vocabulary` or `micro` gets what that names as its second argument. A call whose
 page no longer waits is dropped before it begins. When the process dies, the calls that it had fail, and the next one
-starts another.
+starts another process.
 
 The answer is {"answer": …, "ms": …, "shows": …, "model": …} as JSON. Where it has arrays it is in this form instead:
 
@@ -95,9 +95,14 @@ class Pool:
 
     async def call(self, call: Call) -> Packed:
         """The answer, packed. Raises what the function raises, and InferenceError when the process died."""
-        executor = self.start()
         try:
-            return await asyncio.wrap_future(executor.submit(answer, call))
+            future = self.start().submit(answer, call)
+        except BrokenProcessPool:  # it ended while it had nothing to do: nobody need hear of that
+            self._executor = None
+            future = self.start().submit(answer, call)
+        executor = self._executor
+        try:
+            return await asyncio.wrap_future(future)
         except BrokenProcessPool as error:
             if self._executor is executor:
                 self._executor = None

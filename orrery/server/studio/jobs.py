@@ -26,13 +26,14 @@ from typing import Any
 import psutil
 
 from orrery.config import as_toml
+from orrery.errors import ConfigError
 from orrery.files import write_atomically
 from orrery.server.errors import Problem
 from orrery.server.studio.forms import Forms
 from orrery.server.studio.holder import holder
 from orrery.server.studio.runs import run_folder
 from orrery.training.control import Control, send
-from orrery.training.runs import read_record
+from orrery.training.runs import check_name, read_record
 
 LINES = 200  # of what a job printed
 ENDING = 5.0  # seconds that a process may take to end when it is done
@@ -86,6 +87,10 @@ class Jobs:
         """
         values = self.forms.values(command, given)
         values["run"] = given.get("run") or self.free_name(values["run"] or command.replace(" ", "-"))
+        try:
+            check_name(values["run"])
+        except ConfigError as error:
+            raise Problem(422, f"run: {error}", "invalid_value", "run") from error
         for name in ("model", "reward_model", "teacher"):
             if values.get(name) and (self.root / values[name] / "config.json").is_file():
                 values[name] = str(self.root / values[name])

@@ -22,7 +22,7 @@ from orrery.server.studio.history import Table, tables
 from orrery.server.studio.overview import Overview, RunSummary
 from orrery.server.studio.studio import Studio
 from orrery.training.events import Event, read_events
-from orrery.training.runs import read_record
+from orrery.training.runs import NAME, read_record
 
 POINTS = 2_000
 REPORT_HEADERS = {  # it shows what models wrote: no script runs in it, and nothing is fetched for it
@@ -89,7 +89,7 @@ def router(studio: Studio, overview: Overview) -> APIRouter:
 
 def run_folder(root: Path, name: str) -> Path:
     """The folder of a run. Raises Problem 404 when there is none."""
-    if not re.fullmatch(r"[\w][\w.+-]*", name) or not (root / name / "run.json").is_file():
+    if not re.fullmatch(NAME, name) or not (root / name / "run.json").is_file():
         raise Problem(404, f"there is no run {name!r} in {root}", "run_not_found", "name")
     return root / name
 

@@ -116,3 +116,10 @@ def test_a_lock_that_nobody_holds_is_no_writer(tmp_path: Path) -> None:
     assert holder(tmp_path / "a") is None  # this process lives, and has let go
     (tmp_path / "a" / "lock").write_text("999999999")
     assert holder(tmp_path / "a") is None
+
+
+def test_a_name_that_leads_out_of_the_folder_of_runs_is_refused_before_anything_is_started(tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path / "runs", forms())
+    with pytest.raises(Problem, match="no name for a run") as refused:
+        jobs.start("pretrain", {**TINY, "run": "../a"})
+    assert (refused.value.status, refused.value.param, jobs.jobs()) == (422, "run", [])

@@ -44,6 +44,11 @@ def test_a_word_is_a_blank_and_what_follows_up_to_the_next() -> None:
     assert [word.strip() for word in words if word.strip()] == ["Anna", "the", "he", "ann"]
 
 
+def test_a_character_of_several_tokens_ends_with_the_last_of_them() -> None:
+    places = surprise(SurpriseRequest("any", "é 👍"), READ).places
+    assert [place.text for place in places] == ["", "é", " ", "", "", "", "👍"]
+
+
 def test_texts_are_the_beginnings_of_validation_documents() -> None:
     made = list(documents(World(WorldConfig()), count=8, split="validation"))
     for number, document in enumerate(made):

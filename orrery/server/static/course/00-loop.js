@@ -20,7 +20,8 @@ function Unwritten() {
   return html`
     <p>Write a program that makes up given names. You would begin with rules: vowels and consonants take turns, more or less; <code>q</code> wants
       a <code>u</code>; many names end in <code>a</code>. After an afternoon you would have a hundred rules and a program whose names look wrong,
-      because most of what you know about names you cannot say.</p>
+      because most of what you know about names you cannot say. (What a rule has that a list has not, and how a machine can find one,
+      is the subject of <a href=${href("course/A")}>chapter A</a>.)</p>
     <p>Below is a program without any such rule. It is a fixed chain of multiplications and additions with 4,192 numbers in it. On the left those
       numbers are random. On the right, a few seconds of reading names have changed them, and nothing else. Both throw the same dice.</p>
     <${Simulation} name="names" />

@@ -26,17 +26,17 @@ function Vectors() {
     <p>Inside a language model there are no words. There are lists of numbers, and what is done to them is mostly multiplying and adding. A list
       of numbers is called a <em>vector</em>, and how many numbers it has is its <em>width</em>, or dimension. In microGPT every position of a
       text is a vector of 16 numbers; in Llama 3.1 405B, of 16,384. The arithmetic is the same.</p>
-    <p>Two numbers can be drawn as an arrow in a plane, three as an arrow in a room. More cannot be drawn, but nothing else changes: an arrow of 16
+    <p>Two numbers can be drawn as an arrow in a plane, three as an arrow in space. More cannot be drawn, but nothing else changes: an arrow of 16
       numbers has a length too, and two of them stand at an angle. So we look at two numbers, and believe the formulas for the rest.</p>
-    <p>Vectors can be added, number by number, and stretched, by multiplying every number with the same factor. That is how a model puts things
+    <p>Vectors can be added, number by number, and stretched, by multiplying every number by the same factor. That is how a model puts things
       together: <code>add</code> is all that happens where a block hands its result on.</p>
     <${Source} name="orrery.scratch.microgpt.add" />`;
 }
 
 function DotProduct() {
   return html`
-    <p>The one operation that matters most takes two vectors and gives a single number. Multiply the first number of one with the first of the
-      other, the second with the second, and so on, and add up the products. That is the <em>dot product</em>. The whole of it in Orrery's
+    <p>The one operation that matters most takes two vectors and gives a single number. Multiply the first number of one by the first of the
+      other, the second by the second, and so on, and add up the products. That is the <em>dot product</em>. The whole of it in Orrery's
       scalar engine:</p>
     <${Source} name="orrery.scratch.autograd.dot" />
     <p>Drag the arrows, or choose one and use the arrow keys. Where both point the same way the dot product is their lengths multiplied. Turn one
@@ -46,7 +46,7 @@ function DotProduct() {
       options=${[
         { text: "1", right: true, why: "1 × 3 + 2 × (−1) + 0 × 7 = 3 − 2 + 0. The 7 does not count, as the other vector has nothing there." },
         { text: "(3, −2, 0)", why: "Those are the products. The dot product is their sum, a single number." },
-        { text: "12", why: "That is all six numbers added up; each must be multiplied with its partner first." },
+        { text: "12", why: "That is all six numbers added up; each must be multiplied by its partner first." },
       ]} />`;
 }
 
@@ -70,16 +70,16 @@ function Patterns() {
 
 function Matrices() {
   return html`
-    <p>One pattern asks one question. A <em>matrix</em> is many patterns of the same width in a pile, one a row, and multiplying it with a vector
+    <p>One pattern asks one question. A <em>matrix</em> is many patterns of the same width stacked one a row, and multiplying it by a vector
       means: take the dot product with every row, and write the answers into a new vector.</p>
     <${Source} name="orrery.scratch.microgpt.linear" />
     <p>This is what a <em>linear layer</em> is. A matrix of 64 rows turns a vector of 16 numbers into one of 64, as microGPT's MLP does: 64 patterns are
       looked for, at 16 multiplications each. Nearly all arithmetic of a language model, large or small, is of this kind, which is why machines that multiply
       matrices fast decide what can be trained.</p>
-    <${Quiz} chapter=${1} id="cost" question="A model is 4,096 wide and multiplies a vector with a matrix of 4,096 rows. How many multiplications is that?"
+    <${Quiz} chapter=${1} id="cost" question="A model is 4,096 wide and multiplies a matrix of 4,096 rows by a vector. How many multiplications is that?"
       options=${[
         { text: "4,096", why: "That is a single dot product; there are as many of them as the matrix has rows." },
-        { text: "8,192", why: "Rows and columns are not added: every row is multiplied with the whole vector." },
+        { text: "8,192", why: "Rows and columns are not added: every row is multiplied by the whole vector." },
         { text: "16,777,216", right: true, why: "4,096 dot products of 4,096 terms each. Twice the width costs four times the work." },
       ]} />`;
 }

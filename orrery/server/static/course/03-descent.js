@@ -76,8 +76,8 @@ function Adam() {
       whether their slopes are large or small. Both together are <em>Adam</em>, and this is all of it:</p>
     <${Source} name="orrery.scratch.microgpt.Adam.step" />
     <p><code>m</code> is the running mean, <code>v</code> the running mean of the squares. Both begin at 0 and would be too small at first, which the two divisions mend. The first step of
-      all has a simple size: <code>m</code> over the root of <code>v</code> is 1 or −1, so every number moves by the learning rate exactly, however
-      large its gradient was. The rate itself falls to nothing over the training, so that the last steps settle what the first ones found.</p>
+      all has a simple size: <code>m</code> over the root of <code>v</code> is 1 or −1, so every number that has a gradient at all moves by the
+      learning rate, however large or small that gradient is. The rate itself falls to nothing over the training, so that the last steps settle what the first ones found.</p>
     <${Quiz} chapter=${3} id="adam" question="You multiply the loss by 1,000 and change nothing else. What happens to the steps that Adam takes?"
       options=${[
         { text: "They become 1,000 times as long", why: "That is what plain gradient descent would do, and it would fly away." },

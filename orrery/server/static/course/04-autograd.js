@@ -40,7 +40,7 @@ function Blocks() {
     <${Source} name="orrery.scratch.autograd.Value.relu" />
     <p>Where mathematics has no number, such as the logarithm of 0, they raise an error that names the culprit: a silent NaN would spread through every
       weight at the next step. All other operations are made of these six and need no rules of their own. Subtraction adds a number times −1, division multiplies by a
-      power of −1, and the sigmoid is written as on paper, in two ways of which the one cannot overflow where the other would:</p>
+      power of −1, and the sigmoid is written in two ways, so that where one would overflow the other is taken:</p>
     <${Source} name="orrery.scratch.autograd.Value.sigmoid" />
     <${Quiz} chapter=${4} id="divide" question="The engine has no rule for division. Where does the slope of a / b with respect to b come from?"
       options=${[
@@ -56,7 +56,7 @@ function Chain() {
     <p>If <var>u</var> moves three times as fast as <var>x</var>, and <var>y</var> twice as fast as <var>u</var>, then <var>y</var> moves six times as
       fast as <var>x</var>. That is the chain rule:</p>
     <${Tex} block>${String.raw`\frac{\partial y}{\partial x} = \frac{\partial y}{\partial u} \cdot \frac{\partial u}{\partial x}`}<//>
-    <p>Along a path, local gradients multiply. One could multiply from the inputs on, and would have to begin anew for each input. From the
+    <p>Along a path, local gradients multiply. One could multiply from the inputs onwards, and would have to begin anew for each of them. From the
       result backwards, one walk serves them all: give the result a gradient of 1, and let every node hand to each ingredient its own gradient times the number on the line.
       Step through it; the arrow keys work too.</p>
     <${Simulation} name="autograd" />
@@ -98,7 +98,7 @@ function Shared() {
 function Order() {
   return html`
     <p>A node may hand on its gradient only when it has all of it, from everything that was made of it. So the graph is first put into an order in which
-      ingredients stand before what is made of them, and then walked from its end. With the ordering apart, this is the heart of the
+      ingredients stand before what is made of them, and then walked from its end. The ordering apart, this is the heart of the
       engine, and of every engine of its kind:</p>
     <${Source} name="orrery.scratch.autograd.Value.backward" />
     <p>The ordering avoids recursion, because the graph of a long text is deeper than Python's stack. The method is half a century old; it became the
@@ -108,8 +108,8 @@ function Order() {
 
 function Cost() {
   return html`
-    <p>For one name of four letters, <code>emma</code>, microGPT's loss is a graph of 6,080 nodes and 38,621 lines. A step, forwards, backwards and
-      adjusted, took 15 milliseconds in plain Python where this was written, and 0.7 in the version that computes with whole matrices. Both give the same numbers to nine digits, which a
+    <p>For one name of four letters, <code>emma</code>, microGPT's loss is a graph of 6,080 nodes and 38,621 lines. A whole step, forwards, backwards and
+      adjusting, took 15 milliseconds in plain Python where this was written, and 0.7 in the version that computes with whole matrices. Both give the same numbers to nine digits, which a
       test checks for the loss, for all 4,192 gradients and for ten steps of training. PyTorch is the same idea with bigger blocks: its nodes are matrices,
       its local gradients are functions, and its graph is walked in the same way.</p>
     <p>What remains after this chapter is no magic. A gradient is a product of local slopes, summed over paths; a training step subtracts some of it. Whatever a

@@ -66,7 +66,8 @@ function Places() {
     <p>The two <code>m</code> of <em>emma</em> have the same row. Yet it matters which came first, and attention, in
       the <a href=${href("course/6")}>next chapter</a>, looks at a set of rows and not at their order: without help, one layer of it could not
       tell <em>emma</em> from <em>mema</em> when it asks what follows. So a second table has a row for each place, and the row of the token and the row of the place are
-      added, number by number. It is the first line of microGPT's forward pass:</p>
+      added, number by number. It is the first line of microGPT's forward pass; what <code>rms_norm</code> does
+      to the sum is told in <a href=${href("course/7/stream")}>chapter 7</a>:</p>
     <${Source} name="orrery.scratch.microgpt.forward" />
     <p>Adding seems to mix what should stay apart. But 16 numbers leave room: a table can keep tokens in some directions and places in others,
       and training arranges that where it helps. Most larger models do it in another way. They add nothing and turn the queries and keys within
@@ -90,8 +91,8 @@ function Learnt() {
         { text: "Zeros.", why: "Nobody set it to zero. It was drawn at random like all the others." },
         { text: "The average of all rows.", why: "Nothing moves it there: without being looked up it has no gradient, and microGPT lets nothing decay." },
         { text: "The random numbers that it began with.", right: true, why:
-          "No lookup, no gradient, no step. If such a token ever appears, the model reads noise. In large models tokens of this kind have caused strange " +
-          "outbursts; the tokenizer's page warns of tokens that were rare." },
+          "No lookup, no gradient, no step. If such a token ever appears, the model reads noise. In large models such glitch tokens have caused strange " +
+          "outbursts." },
       ]} />`;
 }
 

@@ -94,7 +94,7 @@ function Heads() {
   return html`
     <p>Here are all heads of a model of yours, reading a text of yours. The first layer usually looks close by: often a head has nearly all its
       weight on the token just before. A later one can build on that. Look at layer 1, head 0 of a base model that a speedrun made:
-      from the second <em>the</em> it looks at <em>m</em>, the token that came after the first one. In the model that we
+      from the second <em>the</em> it looks at <em>m</em>, the token that came after the first one. In the one-minute run that we
       looked at, 79% of its weight lies there, and switching this one head off takes the chance of <em>m</em> as the next token from 17% to under 1%.</p>
     <${Simulation} name="attention" />
     <p>Two heads in a row do this. The first writes into each token's row which token stood before it. The second looks for a row into which the
@@ -149,7 +149,7 @@ function Kept() {
         { text: "Their queries: the new token may be asked about.", why: "Old tokens do not look at the new one, so their queries are not needed again." },
         { text: "Their keys and values, since the text has become longer.", why: "They depend on their own past alone, and that has not changed." },
         { text: "Nothing.", right: true, why:
-          "The new token's query meets the kept keys in each layer, and its own key and value are added to them. Work a token grows with the length of " +
+          "The new token's query meets the kept keys in each layer, and its own key and value are added to them. The work per token grows with the length of " +
           "the text, but only through these dot products and sums." },
       ]} />`;
 }

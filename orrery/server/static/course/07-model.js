@@ -25,14 +25,14 @@ function Whole() {
     <p>You have seen all of a language model's parts but one. This is how they stand together, in microGPT, from a token at a position to the score
       of every token as the next one:</p>
     <${Source} name="orrery.scratch.microgpt.forward" />
-    <p>Two rows are looked up and added. Each layer then adds two things: what attention has found in the past, and what the MLP makes of it.
+    <p>Two rows are looked up and added, and the sum is brought to a common size. Each layer then adds two things: what attention has found in the past, and what the MLP makes of it.
       A last matrix compares the result with a row for each token. Nothing else happens, here or in models a hundred million times
       as large; they have more layers, wider rows, and a few refinements that can each be named.</p>`;
 }
 
 function Stream() {
   return html`
-    <p>Look at what happens to <code>x</code>. It is never replaced, only added to: <code>x = add(x, …)</code>. That row is called
+    <p>Look at what happens to <code>x</code>. After its first line it is never replaced, only added to: <code>x = add(x, …)</code>. That row is called
       the <em>residual stream</em>. Attention and MLP read it and write into it, like people who pass a sheet of paper on, each
       adding a line. What the first layer wrote is there for the last to read, and in training the gradient flows
       back along the same sum: addition hands it on undiminished, as <a href=${href("course/4/blocks")}>chapter 4</a> has it, so even the first of a hundred layers learns.</p>
@@ -59,7 +59,7 @@ function Think() {
     <${Source} name="orrery.scratch.microgpt.mlp" />
     <p>The bend is what matters. Without ReLU two matrices in a row are one matrix, however large, and a hundred layers would still be
       a straight line. With it an MLP can say “if this and this, then that”. Larger models bend more softly, with GELU or SiLU, and
-      many multiply with a second set of patterns, the <em>gate</em>, before they go back.</p>
+      many multiply by a second set of patterns, the <em>gate</em>, before they go back.</p>
     <${Quiz} chapter=${7} id="relu" question="Somebody leaves out the ReLU and trains as before. What has the MLP become?"
       options=${[
         { text: "A layer that does nothing.", why: "It still adds something to the stream: a matrix times what it reads." },
@@ -86,8 +86,8 @@ function Count() {
 
 function Inside() {
   return html`
-    <p>Now the same in a model that you have trained: choose a part, see its numbers, choose one of them, and see the sum that made it. Every
-      number is a sum of products, from the embedding to the last score. Below, the stream is read off after each block, as if there were no others:
+    <p>Now the same in a model that you have trained: choose a part, see its numbers, choose one of them, and see the sum that made it. Nearly every
+      number is a sum of products, from the first query to the last score. Below, the stream is read off after each block, as if there were no others:
       that is the <em>logit lens</em> (nostalgebraist 2020). After the embedding alone the model says mostly the very token it was
       given, because it reads and writes with the same table; block by block this becomes what comes next. And a weight can be changed, on a copy.</p>
     <${Simulation} name="forward" />`;

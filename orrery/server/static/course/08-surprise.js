@@ -101,8 +101,9 @@ function Units() {
       guesses letters as if it had ten to choose from, instead of 27.</p>
     <p>None of these compares two models whose tokens differ. Longer tokens are fewer, and each carries more surprise. What can be
       compared is the surprise of a whole text over its length in bytes: <em>bits per byte</em>. It is also what a file compressor built on the model would need.
-      This is how Orrery reports every base model:</p>
-    <${Source} name="orrery.training.held_out.HeldOut" />`;
+      Here it is as Orrery reports it for every base model: <code>nats</code> are the surprises of held-out text added up, <code>size</code> its length in bytes.
+      The floor beside it is the next section's.</p>
+    <${Source} name="orrery.training.held_out._rates" />`;
 }
 
 function Floor() {

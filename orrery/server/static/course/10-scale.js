@@ -45,7 +45,7 @@ function Changes() {
     <p>And one thing comes after. What you have seen so far makes a <em>base</em> model, which goes on with documents. That it answers, declines,
       calls tools and thinks before it speaks is taught
       afterwards, to the same parameters by the same kind of step, with other texts and another loss: the second half of this course.</p>
-    <${Quiz} chapter=${10} id="same" question="Which of these does a 405-billion-parameter model have that microGPT lacks altogether?"
+    <${Quiz} chapter=${10} id="same" question="Which of these does a base model of 405 billion parameters have that microGPT lacks altogether?"
       options=${[
         { text: "Attention", why: "microGPT has it, four heads in one layer." },
         { text: "A loss that says what good writing is", why: "Both are pretrained on the same thing, the surprise at the next token." },
@@ -109,5 +109,5 @@ function Buys() {
       character on names that it never saw, and a Transformer of 168,704 at
       1.989: with so little text the larger models learn it by heart. Size pays when there is text enough to fill it. That is the whole of the recipe that made
       the last decade: the same algorithm, more numbers, more text, and
-      the patience to measure.</p>`;
+      the patience to measure. What kind of software comes of it, beside rules and beside prompts, is the subject of <a href=${href("course/B")}>chapter B</a>.</p>`;
 }

@@ -105,7 +105,7 @@ async function tokensOfStrawberry() {
 
 function Oddities() {
   return html`
-    <p><strong>Numbers.</strong> GPT-2 cuts numbers as they happened to be frequent: 2024 in one piece, 2029 as 20 and 29, 13023 as 130 and 23, so that
+    <p><strong>Numbers.</strong> GPT-2 cuts numbers as they happened to be frequent: 2019 in one piece, 2029 as 20 and 29, 13023 as 130 and 23, so that
       digits of the same place stand in different tokens from one sum to the next. Orrery splits every digit off before any merge, as Qwen does. That costs
       tokens, and a sum can be learnt digit by digit. Try the example <em>Numbers</em> above.</p>
     <p><strong>Spaces.</strong> Words carry the space before them, so a prompt should end without one.</p>

@@ -54,7 +54,7 @@ async function ends() {
 
 function Data() {
   return html`
-    <p>Large models read a few trillion tokens of the web. Most of the work is in choosing them: pages are stripped of menus, filtered by language and quality,
+    <p>Large models read trillions of tokens, most of them from the web. Most of the work is in choosing them: pages are stripped of menus, filtered by language and quality,
       rid of near-copies and of private data, and what is left is a small part of what was fetched. Orrery has the same steps in small, and a world to run them
       on: a generator that writes encyclopedia pages, forums, how-tos, stories, worksheets, news, code, and junk, from tables of facts and from people who do not
       exist.</p>
@@ -71,13 +71,13 @@ function Floor() {
       the entropy of the choices behind each document. Per byte that is 0.265 bits in the default world. It is what a reader who knew the world perfectly would still be
       surprised by: which person the page is about, which phrasing it picks.</p>
     <${MeasuredBars} of="next_token" title="How much of the way to the floor" items=${[
-      ["forum", "forum, share of the way", true],
-      ["how-to", "howto, share of the way", true],
-      ["encyclopedia", "encyclopedia, share of the way", true],
-      ["story", "story, share of the way", true],
-      ["worksheet", "worksheet, share of the way", true],
-      ["dialogue", "dialogue, share of the way", true],
-      ["junk", "junk, share of the way", true],
+      ["forum", "forum, share of the way"],
+      ["how-to", "howto, share of the way"],
+      ["encyclopedia", "encyclopedia, share of the way"],
+      ["story", "story, share of the way"],
+      ["worksheet", "worksheet, share of the way"],
+      ["dialogue", "dialogue, share of the way"],
+      ["junk", "junk, share of the way"],
     ]} caption="From the loss of a reader who only counts tokens (0%) to the entropy of the choices (100%), for base models of a 25-minute run." />
     <p>Forum pages are read to their very floor: a model of about a million numbers has found out everything that can be known about them. Dialogue and junk are not. A loss on
       its own says little, then. What counts is its excess over what cannot be known, and that differs from one kind of text to the next. A model that stops improving on one
@@ -113,7 +113,7 @@ function Worth() {
     <${Source} name="orrery.evals.scaling.fit_power_law" />
     <p>Look at what the law leaves over. Where the residuals change sign at random, noise is a fair account of them. Where they form a bow, the form is wrong, and no
       number of points
-      will mend that. Our own five sizes show it. Read for the same 300 steps, they came to 3.07, 2.73, 2.41, 2.12 and 1.85 bits per byte, and their fall becomes steeper
+      will mend that. The first five of the sizes above show it. After the same 300 steps they came to 3.07, 2.73, 2.41, 2.12 and 1.85 bits per byte, and their fall becomes steeper
       with size where the law says that it should slow down; the best fit has E = 0 and a bow. These runs are so short that they are all far from what their size could do, and
       larger models learn more from the same tokens. A law fitted there speaks of beginnings and not of sizes.</p>
     <p>Hence the rule of those who do this for a living: every point must be a run that was finished as it was meant to be, with its learning rate brought down to its end,

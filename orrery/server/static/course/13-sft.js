@@ -21,7 +21,7 @@ function Same() {
   return html`
     <p>A base model goes on with documents. Ask it a question and it goes on with that: perhaps with an answer, perhaps with a second
       question, for both are found on pages. It is often said that such a model <em>cannot</em> answer. Orrery's base models can: they have read pages
-      of questions, and answer a bare one rightly in 99.5 to 100% of cases, which refutes
+      of questions, and after ten minutes of training they answer a bare one, about the people they read of most, rightly in 99.5 to 100% of cases. That refutes
       the <a href=${href("ledger/base_vs_assistant")}>claim</a> as our ledger put it. But in as many cases they do not stop. The answer is followed by another
       question, about somebody else, and its answer.</p>
     <p>What has to be learnt, then, is less what to say than whose turn it is. Supervised fine-tuning (SFT) does it with the means of pretraining.
@@ -83,7 +83,7 @@ function Forging() {
 function Imitation() {
   return html`
     <p>Behind the loss stands a simple aim: be as likely as possible to say what the labeller said. The model takes on the labeller's tone, length, caution
-      and name. Asked who it is, in words that it never read, it says what its conversations say in 53 to 64% of answers
+      and name. Asked who it is, in words that it never read, the assistant of a ten-minute run says what its conversations say in 53 to 64% of answers
       (<a href=${href("ledger/identity")}>identity</a>), and there is no other self that it could tell of.</p>
     <p>It takes on the labeller's errors, too. In the ledger's <a href=${href("ledger/sft_ceiling")}>sft_ceiling</a> the demonstrations come from an expert who is right in 82 to 83% of sums,
       and one model imitates it for longer and longer.</p>

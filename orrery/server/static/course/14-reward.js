@@ -94,7 +94,7 @@ function Leash() {
     <${Tex} block>${String.raw`r_t = -\beta \log \frac{p(y_t)}{p_\text{ref}(y_t)} + [\text{last token}]\; r(x, y)`}<//>
     <p>The expected sum of the log-ratios is the KL divergence from the reference; it is a price, not a wall. In the runs behind the recipe, at β = 0.05, PPO
       reached its highest scores, and the stories had shrunk from 108 tokens to 63: all of them finished, half of their topics gone. The reward model likes
-      what is short and ended more than the rubric does. At 0.1 gold was best, and that is the recipe.</p>`;
+      what is short and ended more than the rubric does. At 0.1 gold was 1.44 to 1.55 where it had been 1.27, and that is the recipe.</p>`;
 }
 
 function Gaming() {

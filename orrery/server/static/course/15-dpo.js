@@ -64,7 +64,7 @@ function Both() {
       has judged those.</p>
     <p>So the stage logs both sides apart, as <code>logps/chosen</code> and <code>logps/rejected</code>. Look at them in <a href=${href("runs")}>any run with
       DPO</a>. Where the chosen one sinks, <code>--dpo.nll</code> adds ordinary tuning on it. IPO, the other loss in the figure, aims at a margin and not
-      beyond, so a pair that is won is left alone.</p>
+      beyond: a pair that has gone past it is pulled back.</p>
     <${Quiz} chapter=${15} id="both" question="In a run, rewards/accuracies rises from 50% to 75% and logps/chosen falls from −110 to −125. What is going on?"
       options=${[
         { text: "A fault: the chosen completions must become likelier", why: "Nothing in the loss asks for it. Only the difference to the rejected one counts." },
@@ -91,7 +91,7 @@ function Equal() {
     <${Quiz} chapter=${15} id="equal" question="Which of these makes DPO and PPO end at different policies even with unlimited steps?"
       options=${[
         { text: "Their learning rates", why: "With unlimited steps both reach the optimum of what they optimise, if there is one." },
-        { text: "People's preferences do not follow Bradley and Terry's model", why: "Then each fits its own best approximation, but so far both use that model." },
+        { text: "People's preferences do not follow Bradley and Terry's model", why: "Both turn comparisons into rewards by that model, so where it is wrong it misleads both of them alike." },
         {
           text: "The pairs cover only part of what the policy could say",
           right: true,

@@ -33,12 +33,12 @@ function Groups() {
   return html`
     <p>PPO's critic was there to say what was to be expected. For a single reward at the end there is a cheaper way to know: ask the policy itself. GRPO lets
       it write a group of answers to each prompt, eight of them here, and what the group got on average is what was to be expected. An answer's advantage is
-      what it got above its siblings, and all of its tokens share it. No critic, no reward model; two copies of the policy less in memory.</p>
+      what it got above its siblings, and all of its tokens share it. No critic, no reward model: two models fewer in memory.</p>
     <${Tex} block>${String.raw`A_i = \frac{r_i - \operatorname{mean}(r)}{\operatorname{std}(r)}`}<//>
     <${AdvantagesFigure} />
     <${Source} name="orrery.stages.advantages.group_advantages" />
     <p>Dividing by the group's own spread looks harmless and is a choice. It makes a lone success among seven failures worth 2.47, and a lone failure among
-      seven successes costs as much, so that very hard and very easy prompts weigh more than those in the middle. Dr. GRPO leaves the division out;
+      seven successes costs as much, so that very hard and very easy prompts count for more than they would undivided. Dr. GRPO leaves the division out;
       REINFORCE++ divides by the spread of the whole batch. Switch between them in the figure.</p>
     <${Quiz} chapter=${16} id="lone" question="One of eight answers is right. Divided by the group's spread, what is its advantage, and that of each wrong one?"
       truth=${lone}
@@ -103,7 +103,8 @@ function Said() {
       what it does are two things, and the <a href=${href("ledger/r1_curve")}>ledger's entry</a> has the numbers for both.</p>
     <p>Nor does everything that comes along mean something. Answers also began with a stray token, such as <code>55 - 1 = 4</code>, since no reward forbids
       it. And a policy that has gone far forgets: without a reminder single exams fell by up to 8 points. So the stage reads conversations of tuning again on
-      the way and is held to what it said there before.</p>
+      the way and is held to what it said there before. The base model, the assistant and what was made of it in one run can be asked the same question side by side,
+      in <a href=${href("sims/lanes")}>four lanes</a>.</p>
     <${Quiz} chapter=${16} id="r1" question="Which of these is right about DeepSeek-R1?"
       options=${[
         { text: "It was made by reinforcement learning alone", why: "That is R1-Zero. R1 begins with a small set of examples and is tuned again in between." },

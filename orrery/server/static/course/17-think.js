@@ -8,7 +8,7 @@ import { href } from "../kit/route.js";
 import { MeasuredBars } from "./figures/bars.js";
 import { BallotFigure, VotesFigure } from "./figures/votes.js";
 
-const STEPS = [3, 5, 7].flatMap((steps) => [[`${steps} steps, at once`, `${steps} steps, at once`], [`${steps}, in steps`, `${steps} steps, in steps`, true]]);
+const STEPS = [3, 5, 7].flatMap((steps) => [[`${steps} steps, at once`, `${steps} steps, at once`], [`${steps} steps, written out`, `${steps} steps, in steps`, true]]);
 
 export default function Think() {
   return html`<${Chapter} number=${17} sections=${[
@@ -25,9 +25,9 @@ function Budget() {
       except by speaking. The token that it writes is fed back, and with it the next pass begins where this one has ended. A model with six layers that
       answers a sum at once has six layers to do it in; one that writes out each step has six layers for each of them, and its own text to keep the results
       in.</p>
-    <${MeasuredBars} of="tokens_to_think" title="Sums of digits, answered at once and in steps" items=${STEPS}
-      caption="Share right of the same assistant: tuned on answers of both kinds, asked for one or the other. The more steps a sum has the worse it is said at
-        once." />
+    <${MeasuredBars} of="tokens_to_think" title="Sums of digits, answered at once and written out" items=${STEPS}
+      caption="Share right of the same assistant: tuned on answers of both kinds, asked for one or the other. Written out a sum of seven steps goes
+        right nine times in ten; at once even three steps are too many." />
     <p>The sums are chains such as <code>7 - 6 + 6 - 3 + 9</code>. Nothing in one step is hard; what is hard is to do five of them without writing anything
       down. People are no different, only we may do it in silence.</p>
     <${Quiz} chapter=${17} id="order"

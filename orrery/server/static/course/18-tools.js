@@ -30,13 +30,13 @@ function Head() {
     <${MeasuredBars} of="tool_gain" title="Products of three-digit numbers" items=${[["at once", "at once"], ["in steps", "in steps"], ["with the calculator", "with the calculator", true]]}
       caption="Share right of assistants of full speedruns, on numbers and phrasings that no training had. Thinking does not help here; asking does." />
     <p>The model does not have to know the result. It has to know that it does not know it, whom to ask, how, and what to do with the reply. All of these are
-      things that tuning can show in a few hundred conversations.</p>`;
+      things that conversations can show.</p>`;
 }
 
 function Call() {
   return html`
-    <p>Nothing in a transformer can call anything. It writes tokens. When it writes <code>${"<tool_call>"}</code>, some JSON and the closing mark, the loop
-      around it stops generating, reads the JSON, runs the function of that name, and appends the result as a message of another role. Then the model goes on,
+    <p>Nothing in a transformer can call anything. It writes tokens. When it writes <code>${"<tool_call>"}</code>, some JSON and the closing mark, and ends its
+      message, the loop around it reads the JSON, runs the function of that name, and appends the result as a message of another role. Then the model goes on,
       with the result in its context as if it had always stood there.</p>
     <${Simulation} name="tools" />
     <p>The dashed tokens are read and never trained on. That mask matters. If results were trained on, the model would learn to write them, and a model that
@@ -116,7 +116,7 @@ function Errors() {
     <p>Most of an agent's code is for what goes wrong. A call that is no JSON, a tool that is not there, a division by zero: each becomes an observation that
       begins with "error:", and the model may try again. A model that repeats itself is stopped at the third time of the same call; one that uses up its steps
       is asked once more, without tools, and its answer is marked as forced. Nothing is passed over in silence.</p>
-    <p>Reinforcement learning can teach the loop, too. Rewarded for the right end and charged 0.05 for each call, agents of the ledger's size learnt four
+    <p>Reinforcement learning can teach the loop, too. Rewarded for the right end and charged 0.05 for each call, our agents learnt four
       searches in a row, one more than any conversation of their tuning had: from 56, 48 and 51% to 92, 83 and 70%, after 196, 112 and 12 steps.</p>
     <${Quiz} chapter=${18} id="mask" question="In reinforcement learning with tools, which tokens does the policy's loss look at?"
       options=${[

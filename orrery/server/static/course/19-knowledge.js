@@ -26,17 +26,17 @@ function Weights() {
     <p>A language model has no table in which facts are looked up. What it knows lies in its weights, as a disposition to go on in some ways rather than others,
       and each fact had to be pushed in by the slope of the loss, a little at each time it was read. So it matters how often a fact was told. In Orrery's world that can be
       counted exactly, and the assistants of three runs show it.</p>
-    <${MeasuredBars} of="hallucination" title="Right answers, by how often the fact was read" items=${TOLD.map(([words, label]) => [label, `${words}, right, as it was`, true])}
+    <${MeasuredBars} of="hallucination" title="Right answers, by how often the fact was read" items=${TOLD.map(([words, label]) => [label, `${words}, right, as it was`])}
       caption="Questions about people of the world, put in words that training never used; assistants of about a million numbers, before any cure." />
-    <p>It is a recollection and not a record, and it is lossy in a way of its own: a fact that was met seldom is not missing but blurred into others of its kind. Asked for it, the
-      model gives a town, a job, an instrument. It is the form that is remembered best.</p>`;
+    <p>It is a recollection and not a record, and it is lossy in a way of its own: a fact that was met seldom is blurred into others of its kind. Where the model is wrong
+      about one, it mostly gives another town, another job, another instrument. It is the form that is remembered best.</p>`;
 }
 
 function Reversal() {
   return html`
     <p>Somebody who has learnt that Aldan Garpan is called Olive can answer who it is that is called Olive. A model cannot, if it only ever read the sentence in that
       direction. Some relations of the world are written forwards alone, so that this can be seen.</p>
-    <${MeasuredBars} of="reversal" title="The same facts, asked both ways" items=${[["forwards", "forward", true], ["backwards", "backward", true], ["by chance", "chance", true]]}
+    <${MeasuredBars} of="reversal" title="The same facts, asked both ways" items=${[["forwards", "forward"], ["backwards", "backward"], ["by chance", "chance"]]}
       caption="Berglund and others called it the reversal curse (arXiv 2309.12288). Backwards, the model names somebody; it is the right one no more often than by chance." />
     <p>There is nothing odd in it once one thinks of what was trained. The loss asked for the nickname behind the name. It never asked for the name behind the
       nickname, and no step of
@@ -58,12 +58,12 @@ function Memory() {
       working memory: what is in
       it need not be remembered, it can be copied. This is why one pastes the document into the question, and why search works.</p>
     <${MeasuredBars} of="working_memory" title="Where the answer comes from" items=${[
-      ["nothing given", "from memory", true], ["the fact given", "the fact in the context", true], ["another given", "another value in the context", true],
-      ["… says learnt", "contradicted, but what was learnt is said", true], ["stranger's", "a stranger's value in the context", true], ["a page of three",
-        "one of three in the context (agent)", true],
+      ["nothing given", "from memory"], ["the fact given", "the fact in the context"], ["a false one given", "another value in the context"],
+      ["what was learnt", "contradicted, but what was learnt is said"], ["about a stranger", "a stranger's value in the context"],
+      ["one fact of three", "one of three in the context (agent)"],
     ]}
-      caption=${"The first five are one assistant, asked about people that it knows: with nothing, with the fact, with a false value in its place (and how often it " +
-        "says the learnt one all the same), and about a stranger. The last is an assistant that was trained to read pages."} />
+      caption=${"The first five are one assistant, asked about people that it knows: with nothing, with the fact, with a false value in its place (how often it says that, and how often " +
+        "what it had learnt all the same), and about a stranger. The last is an assistant that was trained to read pages."} />
     <p>In our small assistants the picture is half true, and the ledger has it as <a href=${href("ledger/working_memory")}>refuted</a>. Given the true fact they do
       better than without. Given a false
       one, they say it in 19 to 27% of cases and what they had learnt in 35 to 56%: the weights win. Where a model was trained to read, as ours were
@@ -99,9 +99,9 @@ function Invention() {
       teaches it to say such things
       in that tone. The world lets us look at this, because it has names that nobody bears: made by the generator that makes all names, and used nowhere.</p>
     <${MeasuredBars} of="hallucination" title="About people whom nobody ever wrote of" items=${[
-      ["made up, before", "nobody, invented, as it was", true], ["declined, before", "nobody, declined, as it was", true],
+      ["made up, before", "nobody, invented, as it was"], ["declined, before", "nobody, declined, as it was"],
       ["made up, after", "nobody, invented, tuned", true], ["declined, after", "nobody, declined, tuned", true],
-    ]} caption="Before and after the cure of the next section." />`;
+    ]} caption="Before and after the cure of the next section. Some conversations of their tuning had already shown these assistants how to decline." />`;
 }
 
 function Cure() {
@@ -110,7 +110,7 @@ function Cure() {
       conversation keeps the answer; where
       they are wrong, the conversation says that it does not know. Nothing in it teaches a fact. What is taught is a link from something the model already carries,
       its own uncertainty, to the words for it.</p>
-    <${Source} name="orrery.ledger.hallucination.cured" />
+    <${Source} name="orrery.stages.probe.knowledge" />
     <p>It is no free gift. Of facts that were told seldom, the tuned model declines many that it had right before. How much one pays is a matter of where the line is
       drawn, and the fair way to look at it is a curve: for
       each threshold, the share of known facts that are refused and the share of nothings that are made up. The function below reads one point of it.</p>
@@ -122,7 +122,7 @@ function Cure() {
         { text: "It knows 1,000 facts more, and nothing else changes",
           why: "A few passes over one phrasing are far too few to hold a fact: those of the world take dozens of readings in many words." },
         { text: "It makes up more: it learns to answer surely where it has nothing", right: true,
-          why: "Each such answer rewards saying what it has no ground for. Facts belong into pretraining or into the context; tuning teaches behaviour." },
+          why: "Each such answer rewards saying what it has no ground for. Facts belong in pretraining or in the context; tuning teaches behaviour." },
         { text: "It refuses more", why: "None of the answers is a refusal. Nothing in the data teaches one." },
       ]} />`;
 }
@@ -131,8 +131,8 @@ function Self() {
   return html`
     <p>The same holds for what a model says of itself. It has no way to look up its maker or its version. Asked who it is, it goes on as its conversations did: in
       words that it never read, it says what they say
-      in 53 to 64% of cases (<a href=${href("ledger/identity")}>identity</a>). Leave such conversations out, and it calls itself by whatever name stood most often in
-      the text. And it learns to refuse as it learns
+      in 53 to 64% of cases (<a href=${href("ledger/identity")}>identity</a>). Where such conversations are left out a model calls itself what its text makes likeliest,
+      which is how some came to say that they are ChatGPT. And it learns to refuse as it learns
       everything, from surface to depth: our assistants refuse 38 to 53% of harmful requests that are new to them, and 30 to 42% of harmless ones that sound alike,
       which the ledger counts
       as <a href=${href("ledger/refusals")}>refuted</a>. What they have learnt at that size is a tone.</p>`;

@@ -60,7 +60,7 @@ function Models() {
       not the shortest text but what the slope reaches first. It can end as a list: with enough weights it gives back every row that it was shown and nothing
       sensible besides. Or it
       can end as a rule. Both have the same loss on the rows that were given, and so the loss that counts is the one on rows that were held back.</p>
-    <p>Our own models are somewhere between. They spell words that they never read 81 to 82% as often rightly as words that they were trained to spell, and words
+    <p>Our own models are somewhere between. They spell words whose letters they were never shown 81 to 82% as often rightly as words that were spelled to them, and words
       that nobody ever wrote 47 to 60% as
       often (<a href=${href("ledger/memorised_or_new")}>memorised_or_new</a>): neither a list nor a rule that is sure of itself.</p>
     <${Quiz} chapter="A" id="list" question="A model has a loss of nearly zero on its training rows. Has it found the rule?"

@@ -34,8 +34,8 @@ function Difference() {
       which words matter, and the list of those that they found
       is a fair set of rules. But with few examples there are names of people among them, who happened to be the ones that were asked about.</p>
     <${Source} name="orrery.server.studio.sims.three_softwares.Learner" />
-    <p>The prompt has no examples and no training for this task. It works as far as the model has learnt what questions and answers are. The sample run, which trains
-      for a quarter of a minute, gets 7 of 30, hardly more than
+    <p>The prompt has no examples and no training for this task. It works as far as the model has learnt what questions and answers are. One base model of the sample run, which
+      trained for a quarter of a minute, got 7 of 30, hardly more than
       chance; a model that has read its pages of questions well can be tried by choosing it. That is the third kind's nature: nothing is written for the task, and
       everything depends on what was
       read before. Models of a million numbers learn next to nothing from examples in a prompt (<a

@@ -93,7 +93,10 @@ export function useCompute(name, asked) {
   const key = JSON.stringify(asked);
   const running = useRef(null);
   useEffect(() => {
-    if (asked === null) return undefined;
+    if (asked === null) {
+      setState((old) => (old.error ? { ...old, error: null } : old)); // it was about what was asked before
+      return undefined;
+    }
     const control = new AbortController();
     running.current = control;
     setState((old) => ({ ...old, busy: true }));

@@ -68,7 +68,7 @@ function settings({ logX, logY, height, width, xLabel, yLabel, sync, legend, lin
       { label: xLabel, value: (_, v) => (v === null ? "–" : axisNumber(v)) },
       ...lines.map((line) => ({
         label: line.label, stroke: of(line), width: line.faint ? 1 : 2, alpha: line.faint ? 0.35 : 1, dash: line.dashed ? [6, 5] : undefined,
-        points: { show: now.current.x.length < 3 }, spanGaps: true, value: (_, v) => (v === null ? "–" : significant(v, 4)),
+        points: { show: () => now.current.x.length < 3 }, spanGaps: true, value: (_, v) => (v === null ? "–" : significant(v, 4)),
       })),
     ],
     hooks: {

@@ -2,6 +2,7 @@
 import { get } from "./api.js";
 import { html, signal, useEffect, useRef, useState } from "./html.js";
 import { Trouble, Waiting } from "./controls.js";
+import { route } from "./route.js";
 
 const KEYWORDS = new Set("and as assert async await break class continue def del elif else except finally for from global if import in is lambda match case not or pass raise return try while with yield True False None self".split(" "));
 const PARTS = /("""[\s\S]*?"""|'''[\s\S]*?'''|[rbf]*"(?:\\.|[^"\\\n])*"|[rbf]*'(?:\\.|[^'\\\n])*')|(#[^\n]*)|(\b\d[\d_.]*(?:e-?\d+)?\b)|(\b[A-Za-z_]\w*\b)|([\s\S])/g;
@@ -72,9 +73,11 @@ export const showSource = (name) => {
 export function SourceDrawer() {
   const dialog = useRef(null);
   const name = shown.value;
+  const here = route.value.parts.join("/");
   useEffect(() => {
     if (name) dialog.current.showModal();
   }, [name]);
+  useEffect(() => dialog.current.close(), [here]); // it is about what was on the page before
   const close = () => {
     shown.value = null;
   };

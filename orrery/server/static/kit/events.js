@@ -33,6 +33,7 @@ function soon(wait = 0) {
 function connect() {
   source?.close();
   source = null;
+  if (!watchers.size) connected.value = true; // as far as anybody asks
   if (!watchers.size || document.hidden) return;
   const seen = ([topic, all]) => (all.every((one) => one.after) ? [`${topic}:${Math.min(...all.map((one) => one.after()))}`] : []);
   const after = [...watchers].flatMap(seen);

@@ -23,7 +23,7 @@ export function Figure({ title, caption, table, result, note, controls, children
     </figure>`;
 }
 
-/** Rows of values; numbers stand right-aligned. At most `most` are shown. */
+/** Rows of values; numbers stand right-aligned, counts in full, others to six digits. At most `most` are shown. */
 export function Table({ columns, rows, most = 200 }) {
   const numeric = columns.map((_, c) => rows.length > 0 && rows.every((row) => typeof row[c] === "number"));
   return html`
@@ -31,7 +31,7 @@ export function Table({ columns, rows, most = 200 }) {
       <table>
         <thead><tr>${columns.map((name, c) => html`<th key=${c} scope="col" class=${numeric[c] ? "number" : ""}>${name}</th>`)}</tr></thead>
         <tbody>${rows.slice(0, most).map((row, r) => html`<tr key=${r}>${row.map((value, c) => html`
-          <td key=${c} class=${numeric[c] ? "number" : ""}>${numeric[c] ? Number(value.toPrecision(6)) : value}</td>`)}</tr>`)}</tbody>
+          <td key=${c} class=${numeric[c] ? "number" : ""}>${numeric[c] && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value}</td>`)}</tr>`)}</tbody>
       </table>
       ${rows.length > most && html`<p class="muted small">${rows.length - most} more rows</p>`}
     </div>`;

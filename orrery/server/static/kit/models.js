@@ -7,16 +7,28 @@ import { html, signal, useEffect } from "./html.js";
 /** All models, the newest run first; null until they are read. */
 export const models = signal(null);
 
+const FRESH = 2000; // ms for which a list need not be read again
+let read = -FRESH;
+
 /** Read them (again). */
 export async function refreshModels() {
-  models.value = await get("/api/models");
+  read = performance.now();
+  const found = await get("/api/models");
+  if (JSON.stringify(found) !== JSON.stringify(models.value)) models.value = found;
 }
 
-/** The models of these kinds ("base", "assistant", "reward"), read when first wanted. */
+/** Where they cannot be read, pages keep what they have; the next one that is opened tries again. */
+const look = () => performance.now() - read >= FRESH && refreshModels().catch(() => {});
+
+/** The models of these kinds ("base", "assistant", "reward"), as a page finds them; while there is none, it looks again. */
 export function useModels(...kinds) {
+  const none = !models.value?.length;
   useEffect(() => {
-    if (models.value === null) refreshModels().catch(() => {});
-  }, []);
+    look();
+    if (!none) return undefined;
+    const again = setInterval(() => document.hidden || look(), FRESH + 1000);
+    return () => clearInterval(again);
+  }, [none]);
   const all = models.value;
   return all && (kinds.length ? all.filter((model) => kinds.includes(model.kind)) : all);
 }

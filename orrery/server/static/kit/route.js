@@ -8,7 +8,16 @@ export const route = signal(parse(location.hash));
 
 export function parse(hash) {
   const [, path, query = ""] = hash.match(/^#?\/?([^?]*)\??(.*)$/s);
-  return { parts: path.split("/").filter(Boolean).map(decodeURIComponent), params: new URLSearchParams(query) };
+  return { parts: path.split("/").filter(Boolean).map(decoded), params: new URLSearchParams(query) };
+}
+
+/** A part of the path; what is no percent encoding was typed as it is. */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 window.addEventListener("hashchange", () => {

@@ -19,5 +19,5 @@ export function Simulation({ name, ...rest }) {
     };
   }, [name]);
   if (state.error) return html`<${Trouble}>${state.error}<//>`;
-  return state.View ? html`<${state.View} ...${rest} />` : html`<${Waiting} what="Loading" />`;
+  return state.View ? html`<${state.View} ...${rest} />` : html`<div class="simulation-wait"><${Waiting} what="Loading" /></div>`;
 }

@@ -34,7 +34,7 @@ export function LiveStage({ store, stage, settings, others = [], sync }) {
     <div class="live">
       <${MetricChart} title=${`${metric} of ${stage}`} metric=${metric} series=${[own, ...heldOut, ...overlays]} settings=${settings} height=${320} sync=${sync}
         version=${version} level=${guessing} name=${`${store.name}-${stage}`} marks=${steps.map((one) => ({ step: one, chosen: one === chosen }))}
-        caption=${guessing && `The line above is what guessing evenly among ${vocabulary} tokens costs: ln ${vocabulary} = ${guessing.value.toFixed(3)} nats. ${DOTS}`}
+        caption=${guessing && `The level line is what guessing evenly among ${vocabulary} tokens costs: ln ${vocabulary} = ${guessing.value.toFixed(3)} nats. ${DOTS}`}
         note=${`run ${store.name} · step ${table.step.at(-1) ?? 0}`} />
       <${Samples} samples=${samples} step=${chosen} onStep=${setStep} />
     </div>`;

@@ -3,19 +3,21 @@ import { Chart, download, downloadPicture } from "../kit/chart.js";
 import { Button, Segmented, Slider, Toggle } from "../kit/controls.js";
 import { Figure } from "../kit/figure.js";
 import { axisNumber, significant } from "../kit/format.js";
-import { html, useMemo, useRef, useState } from "../kit/html.js";
+import { html, names, useMemo, useRef, useState } from "../kit/html.js";
 import { AXES, axisValues, csv, joined, smooth, valueAt } from "./metrics.model.js";
 
 /** How charts are drawn; the page keeps it in its address. */
 export const SETTINGS = { smoothing: 0.9, axis: "step", logX: false, logY: false };
 
 const FEW = 30; // values of which no mean is taken
+const MOST = 0.999; // smoothing
+const SET = "learning_rate"; // is set and not measured: there is no noise to take out of it
 
 /** What sets all charts of a page. */
 export function ChartSettings({ settings, setSettings }) {
   return html`
     <div class="chart-settings">
-      <${Slider} label="smoothing" value=${settings.smoothing} min=${0} max=${0.999} step=${0.001} digits=${3} onInput=${(smoothing) => setSettings({ smoothing })} />
+      <${Slider} label="smoothing" value=${settings.smoothing} min=${0} max=${MOST} step=${0.001} digits=${3} onInput=${(smoothing) => setSettings({ smoothing })} />
       <${Segmented} label="Axis" value=${settings.axis} options=${AXES} onInput=${(axis) => setSettings({ axis })} />
       <${Toggle} label="log x" value=${settings.logX} onInput=${(logX) => setSettings({ logX })} />
       <${Toggle} label="log y" value=${settings.logY} onInput=${(logY) => setSettings({ logY })} />
@@ -33,7 +35,7 @@ export function MetricChart({ title, metric, series, settings, version, sync, he
   const what = JSON.stringify([metric, settings, series.map((one) => [one.name, one.metric]), level?.value]);
   const drawn = useMemo(() => draw(series, metric, settings, level), [version, what]);
   const dots = useMemo(() => placed(marks, series[0], drawn, settings), [drawn, JSON.stringify(marks)]);
-  const axis = AXES.find(([value]) => value === settings.axis)[1];
+  const [, axis] = AXES.find(([value]) => value === settings.axis) ?? AXES[0];
   const table = {
     columns: [axis, ...drawn.parts.flatMap((part) => [part.label, `${part.label}, smoothed`])],
     rows: drawn.x.map((x, row) => [x, ...drawn.parts.flatMap((part) => [part.raw[row], part.smooth[row]])]),
@@ -60,7 +62,7 @@ function Readout({ drawn, cursor, axis }) {
       <li class="muted">${axis} ${drawn.x.length ? axisNumber(drawn.x[row]) : "–"}</li>
       ${drawn.parts.map((part) => {
         const [raw, smoothed] = [valueAt(part.raw, row), valueAt(part.smooth, row)];
-        return html`<li key=${part.label}><span class="swatch" style=${{ background: `var(--series-${part.colour})` }}></span>${part.label}
+        return html`<li key=${part.label}><span class=${names("swatch", part.dashed && "dashed")} style=${{ "--of": `var(--series-${part.colour})` }}></span>${part.label}
           <strong data-name=${part.label} data-value=${smoothed}>${significant(smoothed, 4)}</strong>
           ${smoothed !== raw && html`<span class="muted" title="as it was logged" data-name=${`${part.label}, raw`} data-value=${raw}>${significant(raw, 4)}</span>`}</li>`;
       })}
@@ -75,7 +77,8 @@ function draw(series, metric, { smoothing, axis, logX, logY }, level) {
     const raw = rows.map((row) => column[row]);
     const positive = (values) => (logY ? values.map((value) => (value > 0 ? value : null)) : values);
     const bound = (side) => (table.every > 1 ? rows.map((row) => side[own ?? metric]?.[row] ?? column[row]) : []);
-    const weight = rows.length < Math.max(FEW, at.length / 2) ? 0 : smoothing; // evaluations are few, and means already
+    const few = rows.length < Math.max(FEW, at.length / 2); // evaluations are few, and means already
+    const weight = few || (own ?? metric) === SET ? 0 : Math.min(MOST, Math.max(0, smoothing));
     return { x: rows.map((row) => at[row]), columns: [raw, smooth(raw, weight), bound(table.low), bound(table.high)].map(positive) };
   });
   const { x, series: columns } = joined(inputs);

@@ -15,8 +15,9 @@ function Exams({ exams, stages }) {
   const names = [...new Set(stages.flatMap((stage) => exams[stage].map((score) => score.exam)))];
   const find = (stage, exam) => exams[stage].find((score) => score.exam === exam);
   const rows = names.map((exam) => {
-    const any = stages.map((stage) => find(stage, exam)).find(Boolean);
-    return { exam, scores: stages.map((stage) => find(stage, exam)), n: any.n, chance: any.chance };
+    const scores = stages.map((stage) => find(stage, exam));
+    const asked = scores.find((score) => score?.n); // a base does not take the exams in chat
+    return { exam, scores, n: asked?.n ?? 0, chance: asked?.chance };
   });
   return html`
     <section class="figure" aria-label="Report card">

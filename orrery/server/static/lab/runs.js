@@ -7,17 +7,19 @@ import { kept } from "../kit/store.js";
 import { addEvent, dropAfter, emptyTable } from "./metrics.model.js";
 
 const OTHERS = "sample,status,alarm";
+const AGAIN = 2000; // ms after which a studio that did not answer is asked again
 
 /** All runs, the newest first; null until they are read. */
 export const runs = signal(null);
 
 function takeRuns({ runs: changed, gone, whole }) {
   const found = new Map((whole ? [] : (runs.value ?? [])).map((run) => [run.name, run]));
-  const ended = changed.some((run) => run.state !== "running" && runs.value?.some((old) => old.name === run.name && old.state === "running"));
+  const done = (run) => (run ? run.stages.filter((stage) => stage.state === "finished").length : 0);
+  const ended = changed.some((run) => done(run) > done(runs.value?.find((old) => old.name === run.name)));
   for (const name of gone) found.delete(name);
   for (const run of changed) found.set(run.name, run);
   runs.value = [...found.values()].sort((a, b) => (a.created < b.created ? 1 : -1));
-  if (ended && models.value) refreshModels().catch(() => {}); // stages have become models
+  if (ended && !whole && models.value) refreshModels().catch(() => {}); // stages have become models
 }
 
 /** The list, watched while a component that wants it is shown. */
@@ -62,6 +64,7 @@ class RunStore {
     this.stages = history.stages;
     for (const event of others) this.takeOther(event);
     this.detail = detail;
+    this.error.value = null;
     this.version.value += 1;
   }
 
@@ -107,12 +110,18 @@ export function useRun(name) {
     if (!store) return undefined;
     let stop = () => {};
     let here = true;
-    store.load().then(
+    let again = 0;
+    const begin = () => store.load().then(
       () => { if (here) stop = watch(`run:${name}`, (message) => store.take(message), () => store.seq); },
-      (error) => { store.error.value = error.message; },
+      (error) => {
+        store.error.value = error.message;
+        if (here && error.status === 0) again = setTimeout(begin, AGAIN);
+      },
     );
+    begin();
     return () => {
       here = false;
+      clearTimeout(again);
       stop();
     };
   }, [store]);

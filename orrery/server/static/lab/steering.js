@@ -33,7 +33,7 @@ export function Steering({ run }) {
         ${unfinished && html`<${Button} kind="primary" onClick=${resume}>Resume<//>`}
         ${told && html`<span class="muted small" role="status">${told}</span>`}
       </div>
-      ${running && html`
+      ${run.stages.some((stage) => stage.state === "running") && html`
         <div class="rate">
           <${Slider} label="learning rate ×" value=${factor} min=${0.01} max=${10} step=${0.01} log=${true} digits=${2} onInput=${setFactor} />
           <${Button} onClick=${() => say(`The learning rate is now ${number(factor, 2)} times what was planned.`, tell.learningRate(run.name, factor))}>Set it<//>

@@ -1,5 +1,4 @@
 // Chat: talk with any model of any run; every answer can be looked into, written anew, and gone on from at any token.
-import { remove } from "../kit/api.js";
 import { Button, Trouble, Waiting } from "../kit/controls.js";
 import { html, names, useEffect, useLayoutEffect, useRef, useState } from "../kit/html.js";
 import { ModelPicker, modelOr, useModels } from "../kit/models.js";
@@ -47,18 +46,15 @@ export default function Chat({ parts }) {
   const send = (text, after) => {
     atEnd.current = true;
     setEditing(null);
-    chat.ask(text, after, how());
+    return chat.ask(text, after, how());
   };
-  const drop = async () => {
-    await remove(`/api/chats/${number}`);
-    go("chat");
-  };
+  const drop = async () => (await chat.drop()) && go("chat");
   const upTo = busy ? messages.slice(0, chat.writing.upTo) : messages;
   const ended = chat.live.ended;
   return html`
     <div class="wide">
       <div class="page-head"><div><h1>Chat</h1>
-        <p>Talk with any model of your runs. Press “Tokens” below an answer to see what else it could have said, and let it go on from there.</p></div>
+        <p>Talk with any model of your runs. Press “Tokens” at an answer to see what else it could have said, and let it go on from there.</p></div>
         <div class="row chat-top">
           <${ModelPicker} list=${list} value=${model} onInput=${(name) => setState({ model: name })} />
           ${number !== null && html`<${Remove} key=${number} onRemove=${drop} /><a class="button" href=${href("chat")}>New chat</a>`}
@@ -114,11 +110,11 @@ function Composer({ busy, isBase, onSend, onStop, onEditLast }) {
     window.addEventListener("keydown", keys);
     return () => window.removeEventListener("keydown", keys);
   }, [busy]);
-  const send = () => {
+  const send = async () => {
     if (busy || !text.trim()) return;
-    onSend(text);
     setText("");
     box.current.focus();
+    if (!(await onSend(text))) setText((now) => now || text); // refused: nobody should have to type it twice
   };
   const keys = (event) => {
     if (event.isComposing) return;

@@ -14,17 +14,20 @@ export default function Compare({ params }) {
   const all = useRuns();
   if (!ready) return null;
   const wanted = (params.get("runs") ?? "").split(",").filter(Boolean);
-  const chosen = (all ?? []).filter((run) => wanted.includes(run.name)).slice(0, MOST);
+  const found = (all ?? []).filter((run) => wanted.includes(run.name));
+  const chosen = found.slice(0, MOST);
   const toggled = (name) => (wanted.includes(name) ? wanted.filter((one) => one !== name) : [...wanted, name]).join(",");
   return html`
     <div class="wide">
       <div class="page-head"><div><h1>Compare runs</h1><p>Drag over a chart to look closer, double-click to see it all. The cursor is shared.</p></div>
         <a class="button" href=${href("runs")}>All runs</a></div>
-      ${all === null ? html`<${Waiting} what="Reading the runs" />` : html`
+      ${all === null ? html`<${Waiting} what="Reading the runs" />` : all.length === 0 ? html`
+        <p class="empty">There is no run yet: <a href=${href("start")}>start one</a>, and then another to set beside it.</p>` : html`
         <ul class="chips" aria-label="Runs">${all.map((run) => html`
           <li key=${run.name}><a class="button" role="switch" aria-checked=${wanted.includes(run.name)} href=${href("compare", { runs: toggled(run.name) })}>
             <span class="swatch" style=${{ background: `var(--series-${colourOf(run.name)})` }}></span>${run.name} <${State} state=${run.state} /></a></li>`)}</ul>
-        ${chosen.length ? html`<${Charts} key=${chosen.map((run) => run.name).join()} runs=${chosen} />` : html`<p class="empty">Choose two runs or more.</p>`}`}
+        ${chosen.length ? html`<${Charts} key=${chosen.map((run) => run.name).join()} runs=${chosen} />` : html`<p class="empty">Choose two runs or more.</p>`}
+        ${found.length > MOST && html`<p class="small muted">The ${MOST} newest of ${found.length} are shown: more could not be told apart.</p>`}`}
     </div>`;
 }
 

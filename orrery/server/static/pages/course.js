@@ -29,7 +29,7 @@ function Contents() {
   return html`
     <div class="narrow">
       <div class="page-head"><div><h1>The course</h1>
-        <p>From one derivative to a model that thinks before it answers. Every figure is computed by the models on this machine.</p></div></div>
+        <p>From one derivative to a model that thinks before it answers. What moves is computed by the models on this machine; where a figure was measured before, it says so.</p></div></div>
       <ol class="chapters">${chapters.map((one) => html`
         <li key=${one.number}><a href=${href(`course/${one.number}`)}>
           <span class="ordinal">${one.number}</span><span><strong>${one.title}</strong><br /><span class="muted small">${one.question}</span></span>

@@ -1,14 +1,15 @@
 // The first page: a model at once, where to go on, what runs.
-import { get, useCompute } from "../kit/api.js";
+import { useCompute } from "../kit/api.js";
 import { Badge } from "../kit/badge.js";
 import { Bars } from "../kit/bars.js";
 import { Button, TextInput, Trouble } from "../kit/controls.js";
 import { duration, percent } from "../kit/format.js";
-import { html, useEffect, useState } from "../kit/html.js";
+import { html } from "../kit/html.js";
 import { ModelPicker, modelOr, useModels } from "../kit/models.js";
 import { href, useUrlState } from "../kit/route.js";
 import { progress } from "../kit/store.js";
 import { useStyle } from "../kit/style.js";
+import { useRuns } from "../lab/runs.js";
 import { chapters } from "../course/chapters.js";
 import { simulations } from "../sims/simulations.js";
 
@@ -21,7 +22,8 @@ export default function Home() {
     <div class="wide home">
       <header class="home-head">
         <h1>The whole life of a language model, on your desk</h1>
-        <p>Text becomes tokens, a base model, an assistant, and one that thinks before it answers. Nothing here is a recording: every number on these pages is computed by models on this machine.</p>
+        <p>Text becomes tokens, a base model, an assistant, and one that thinks before it answers. What moves here is computed by models of this machine;
+          where a figure was measured before, it says so.</p>
       </header>
       <div class="home-top"><${NextToken} /><div class="stack"><${Continue} /><${Runs} /></div></div>
       <section aria-labelledby="home-simulations">
@@ -36,7 +38,7 @@ export default function Home() {
 function NextToken() {
   const [state, setState] = useUrlState("home", { text: BEGINNING, model: "" });
   const list = useModels("base", "assistant");
-  const model = modelOr(list?.filter((one) => one.kind === "base"), state.model) ?? modelOr(list, state.model);
+  const model = modelOr(list, state.model || list?.find((one) => one.kind === "base")?.name);
   const { result, error } = useCompute("next-token", model ? { model, text: state.text, top: 8 } : null);
   const answer = result?.answer;
   const take = (index) => setState({ text: state.text + answer.texts[index] });
@@ -45,10 +47,10 @@ function NextToken() {
       <h2 id="home-next">What comes next?</h2>
       <p class="muted small">All that a language model does: read a text, and say how likely each token is to follow. Choose one, and go on.</p>
       ${list?.length === 0
-        ? html`<p class="empty">There is no model yet. A small one is trained in about a minute: <a href=${href("start")}>start a run</a>.</p>`
+        ? html`<p class="empty">There is no model yet. A small one is trained in about a minute: <a href=${href("runs")}>make it, or watch it being made</a>.</p>`
         : html`
           <${TextInput} label="Text so far" value=${state.text} rows=${2} onInput=${(text) => setState({ text })} wait=${150} maxLength=${600} />
-          ${answer ? html`<${Bars} label="The likeliest next tokens" max=${1} onPick=${take} format=${(p) => percent(p)}
+          ${answer && !error ? html`<${Bars} label="The likeliest next tokens" max=${1} onPick=${take} format=${(p) => percent(p)}
             items=${answer.texts.map((text, i) => ({ key: answer.ids[i], label: text, value: Math.exp(answer.logprobs[i]) }))} />` : html`<div class="home-wait"></div>`}
           <div class="row home-foot"><${ModelPicker} list=${list} value=${model} onInput=${(name) => setState({ model: name })} />
             <${Button} onClick=${() => setState({ text: BEGINNING })}>Start again<//></div>
@@ -74,18 +76,10 @@ function Continue() {
 
 /** The newest runs, and what they are at. */
 function Runs() {
-  const [runs, setRuns] = useState(null);
-  const [trouble, setTrouble] = useState(null);
-  useEffect(() => {
-    const read = () => get("/api/runs").then(setRuns, (error) => setTrouble(error.message));
-    read();
-    const again = setInterval(() => document.hidden || read(), 3000);
-    return () => clearInterval(again);
-  }, []);
+  const runs = useRuns();
   return html`
     <section class="panel" aria-labelledby="home-runs">
       <h2 id="home-runs">Your runs</h2>
-      ${trouble && html`<${Trouble}>${trouble}<//>`}
       ${runs?.length === 0 && html`<p class="muted small">None yet. A run is a model's life from nothing: text, training, tuning, exams.</p>`}
       <ul class="home-runs">${(runs ?? []).slice(0, 4).map((run) => html`
         <li key=${run.name}><a href=${href(`runs/${run.name}`)}>${run.name}</a>

@@ -86,12 +86,15 @@ function Workplace({ change, labels }) {
       write("");
       return;
     }
-    get(`/api/labels/prompt?kind=${state.kind}&after=${after}`).then(
+    drafting.current?.abort();
+    const control = new AbortController();
+    drafting.current = control;
+    get(`/api/labels/prompt?kind=${state.kind}&after=${after}`, { signal: control.signal }).then(
       (found) => {
         setTask(found);
         write(found.text);
       },
-      (error) => setDraft({ text: null, busy: false, error: error.message }),
+      (error) => error.name !== "AbortError" && setDraft({ text: null, busy: false, error: error.message }),
     );
   };
   const waits = state.kind !== "own" && list === null; // for who drafts
@@ -115,7 +118,7 @@ function Workplace({ change, labels }) {
       event.preventDefault();
       save();
     }
-    if (event.key === "Escape" && state.kind !== "own") next(task.number);
+    if (event.key === "Escape" && state.kind !== "own" && task && text === (draft.text ?? "")) next(task.number); // what was typed is not lost by a key
   };
   return html`
     <section class="panel stack" aria-label="The answer to write" onKeyDown=${keys}>
@@ -140,7 +143,7 @@ function Workplace({ change, labels }) {
         <${TextInput} label="Your name, kept with the answer" value=${name.value} maxLength=${80} onInput=${(typed) => { name.value = typed; }} />
       </div>
       <${Progress} labels=${labels} />
-      <p class="muted small">Ctrl + Enter saves; Esc skips.</p>
+      <p class="muted small">Ctrl + Enter saves; Esc skips what was not edited.</p>
     </section>`;
 }
 

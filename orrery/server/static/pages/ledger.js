@@ -74,7 +74,7 @@ function Claim({ name }) {
   useEffect(() => {
     if (page) document.title = `${page.entry.says} – Orrery`;
   }, [page]);
-  if (error) return html`<div class="narrow"><h1>The ledger</h1><${Trouble}>${error}<//></div>`;
+  if (error) return html`<div class="narrow"><h1>The ledger</h1><${Trouble}>${error}<//><p><a href=${href("ledger")}>← All claims</a></p></div>`;
   if (!page) return html`<div class="narrow"><${Waiting} what="Reading the claim" /></div>`;
   const { entry, rule, refuted_by: against, module } = page;
   const kind = entry.verdict ?? "none";

@@ -23,6 +23,7 @@ export default function Rank() {
   const [said, setSaid] = useState("");
   const [error, setError] = useState(null);
   const control = useRef(null);
+  const draws = useRef(0); // so that others are drawn each time
   useEffect(() => {
     get("/api/rankings").then(take, (problem) => setError(problem.message));
     return () => control.current?.abort();
@@ -45,7 +46,8 @@ export default function Rank() {
     setError(null);
     setSaid("");
     try {
-      const sampling = { temperature: state.temperature, seed: state.seed + (count ?? 0), max_tokens: 128 };
+      const sampling = { temperature: state.temperature, seed: state.seed + (count ?? 0) + draws.current, max_tokens: 128 };
+      draws.current += 1;
       const answers = await post("/api/rankings/draw", { model, prompt, completions: state.completions, sampling }, { signal: control.current.signal });
       if (answers.length < 2) setError("The answers do not differ, so none can be preferred: raise the temperature, or ask something else.");
       setTask(answers.length < 2 ? null : { prompt, model, answers });
@@ -73,7 +75,7 @@ export default function Rank() {
   return html`
     <div class="wide">
       <div class="page-head"><div><h1>Rank answers</h1>
-        <p>Five answers to one wish: put the best first. What people prefer is all that a reward model ever sees of them, and it learns from orders, not from marks.</p></div></div>
+        <p>Several answers to one wish: put the best first. What people prefer is all that a reward model ever sees of them, and it learns from orders, not from marks.</p></div></div>
       <div class="rank">
         <section class="stack" aria-label="Answers">
           <div class="rank-asked">

@@ -14,14 +14,18 @@ import { Progress, RunLine, Steering } from "../lab/steering.js";
 const FIRST = 6; // charts that are shown at once
 
 export default function Run({ name, params }) {
-  const run = useRuns()?.find((one) => one.name === name);
+  const all = useRuns();
+  const run = all?.find((one) => one.name === name);
   const job = useJob(name, params.get("job"), run);
+  const failed = job?.error && run?.state !== "running" && (run?.state !== "finished" || params.get("job") === job.id); // an old error is no news of a finished run
   return html`
     <div class="wide">
       <div class="page-head"><div><h1>${name}</h1>${run && html`<${RunLine} run=${run} />`}</div>
         <div class="row"><a class="button" href=${href("runs")}>All runs</a><a class="button" href=${href("compare", { runs: name })}>Compare</a></div></div>
-      ${job?.error && run?.state !== "running" && html`<${Trouble}>${job.error}<//>`}
-      ${run ? html`<${Loaded} run=${run} />` : html`<${Waiting} what=${job?.running ? "The training is starting" : "Reading the run"} />`}
+      ${failed && html`<${Trouble}>${job.error}<//>`}
+      ${run ? html`<${Loaded} run=${run} />`
+        : all && job === null ? html`<${Trouble}>There is no run ${name} here.<//>`
+        : (!job || job.running) && html`<${Waiting} what=${job ? "The training is starting" : "Reading the run"} />`}
       ${job && html`<${Output} job=${job} />`}
     </div>`;
 }
@@ -58,9 +62,9 @@ function Loaded({ run }) {
           version=${store.version.value} height=${150} sync=${`run-${run.name}`} name=${`${run.name}-${stage}`} compact />`)}</div>`}`;
 }
 
-/** The newest job that writes, or wrote, this run; asked again while it starts and when the run changes its state. */
+/** The newest job that writes, or wrote, this run, null where there is none; asked again while it starts and when the run changes its state. */
 function useJob(name, wanted, run) {
-  const [job, setJob] = useState(null);
+  const [job, setJob] = useState(undefined);
   useEffect(() => {
     let here = true;
     const look = async () => {

@@ -46,7 +46,7 @@ const pairs = (off) => Array.from({ length: Math.floor(off.length / 2) }, (_, i)
 /** The head and the token that are looked at, kept within what is there; the last token where none is named. */
 function placeOf({ layer, head, at }, { weights, tokens }) {
   const [L, H] = weights.shape;
-  const within = (index, size) => Math.max(0, Math.min(size - 1, index));
+  const within = (index, size) => Math.max(0, Math.min(size - 1, Math.round(index)));
   return { layer: within(layer, L), head: within(head, H), at: at < 0 ? tokens.length - 1 : within(at, tokens.length) };
 }
 

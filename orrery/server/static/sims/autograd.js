@@ -23,7 +23,7 @@ export default function Autograd({ expression }) {
   const answer = result?.answer;
   const graph = answer && (state.whole || answer.nodes.length <= MANY ? unfolded(answer) : folded(answer));
   const last = graph ? graph.order.length + 1 : 1;
-  const at = Math.min(state.at, last);
+  const at = Math.min(last, Math.max(0, Math.round(state.at)));
   const step = (to) => setState({ at: Math.min(last, Math.max(0, to)) });
   const back = graph && backward(graph, at);
   const table = graph && {
@@ -51,8 +51,8 @@ export default function Autograd({ expression }) {
           ${answer?.nodes.length > MANY && html`<${Toggle} label=${`All ${answer.nodes.length} nodes`} value=${state.whole} onInput=${(whole) => setState({ whole, at: 1 })} />`}
         </div>`}>
       ${error && html`<${Trouble}>${error}<//>`}
-      ${graph && html`<${Graph} graph=${graph} back=${back} at=${at} step=${step} last=${last} />
-        <p class="autograd-says" aria-live="polite">${says(graph, back, at, last)}</p>`}
+      ${graph && html`<div class=${names(error && "stale")}><${Graph} graph=${graph} back=${back} at=${at} step=${step} last=${last} />
+        <p class="autograd-says" aria-live="polite">${says(graph, back, at, last)}</p></div>`}
     <//>`;
 }
 

@@ -23,7 +23,7 @@ export function Editor({ messages, onChange }) {
 
 function One({ message, place, onChange, onRemove }) {
   const { role, content, tool_calls: calls, reasoning_content: reasoning, weight = 1 } = message;
-  const rows = (text) => Math.min(5, 1 + Math.floor((text ?? "").length / 60) + (text ?? "").split("\n").length - 1);
+  const rows = (text) => Math.min(5, Math.floor(String(text ?? "").length / 60) + String(text ?? "").split("\n").length);
   const field = (label, value, key) => html`<${TextInput} label=${label} rows=${rows(value)} value=${value ?? ""} wait=${150} maxLength=${4000}
     onInput=${(text) => onChange({ [key]: text })} />`;
   return html`

@@ -9,7 +9,7 @@ import { href, useUrlState } from "../kit/route.js";
 import { useStyle } from "../kit/style.js";
 import { Tokens } from "../kit/tokens.js";
 import { Editor } from "./conversation.editor.js";
-import { chipsOf, surprises } from "./conversation.model.js";
+import { chipsOf, isConversation, surprises } from "./conversation.model.js";
 
 const DEFAULTS = { kind: "calculator", number: 3, messages: null, model: "", below: "logprob" };
 
@@ -19,7 +19,7 @@ export default function Conversation() {
   const list = useModels("assistant", "base");
   const model = modelOr(list, state.model || list?.find((one) => one.kind === "assistant")?.name);
   const sample = useCompute("conversation-sample", { kind: state.kind, number: state.number });
-  const messages = state.messages ?? sample.result?.answer.messages;
+  const messages = isConversation(state.messages) ? state.messages : sample.result?.answer.messages;
   const seen = useCompute("conversation", model && messages ? { model, messages } : null);
   if (!ready) return null;
   const pick = (changes) => setState({ messages: null, ...changes });

@@ -29,12 +29,15 @@ export function attack(messages) {
   return change(messages, index, { content: messages[index].content + ATTACK });
 }
 
+/** Whether a value is a list of messages, whatever they say; an address or a pasted text may hold anything. */
+export const isConversation = (value) => Array.isArray(value) && value.length > 0 && value.every((one) => typeof one?.role === "string");
+
 /** JSON that was pasted -> {messages} or {trouble}. A line of a file of conversations, {"messages": […]}, will do. */
 export function parse(text) {
   try {
     const value = JSON.parse(text);
     const messages = Array.isArray(value) ? value : value?.messages;
-    return Array.isArray(messages) ? { messages } : { trouble: "This is no list of messages: [{\"role\": \"user\", \"content\": \"…\"}, …]." };
+    return isConversation(messages) ? { messages } : { trouble: "This is no list of messages: [{\"role\": \"user\", \"content\": \"…\"}, …]." };
   } catch (error) {
     return { trouble: `This is not JSON yet: ${error.message}` };
   }

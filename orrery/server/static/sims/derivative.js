@@ -4,7 +4,7 @@ import { Segmented, Select, Slider, TextInput, Trouble } from "../kit/controls.j
 import { Figure } from "../kit/figure.js";
 import { significant, superscript } from "../kit/format.js";
 import { Heat } from "../kit/heat.js";
-import { html } from "../kit/html.js";
+import { html, names } from "../kit/html.js";
 import { useUrlState } from "../kit/route.js";
 import { MicroPicker, NoMicro, StepSlider, nearest, useMicro } from "./micro.js";
 import { Handle, Plot } from "./plot.js";
@@ -44,13 +44,13 @@ function OfX({ state, setState }) {
     <${Figure} title="A secant becomes the tangent" table=${table} result=${result} controls=${controls}
       caption="The secant goes through the curve at x and at x + h, so its slope is rise over run. Make h small and it turns into the
         tangent, whose slope is the derivative; autograd gets it in one go, without any h.">
-      ${answer && html`<${Curve} answer=${answer} state=${state} onPoint=${(x) => setState({ x: Number(x.toFixed(2)) })} />`}
       ${error && html`<${Trouble}>${error}<//>`}
+      ${answer && html`<${Curve} answer=${answer} state=${state} stale=${error !== null} onPoint=${(x) => setState({ x: Number(x.toFixed(2)) })} />`}
     <//>
-    ${answer && html`<${Errors} answer=${answer} state=${state} />`}`;
+    ${answer && !error && html`<${Errors} result=${result} state=${state} />`}`;
 }
 
-function Curve({ answer, state, onPoint }) {
+function Curve({ answer, state, stale, onPoint }) {
   const { x, h } = state;
   const { value, slope, secant } = answer;
   const [xs, ys] = [Array.from(answer.x.data), Array.from(answer.y.data)];
@@ -58,7 +58,7 @@ function Curve({ answer, state, onPoint }) {
   const [low, high] = range([...ys, value], 0.9);
   const y = [Math.min(low, value - 0.3), Math.max(high, value + 0.3)];
   return html`
-    <div class="stack">
+    <div class=${names("stack", stale && "stale")}>
       <${Plot} label=${`The curve of ${state.expression}, with its tangent and a secant`} x=${ENDS} y=${y} xLabel="x" yLabel="f(x)" onPoint=${onPoint}>
         ${({ sx, sy }) => {
           const line = (through, at, steep, name) => html`<line class=${name}
@@ -79,24 +79,26 @@ function Curve({ answer, state, onPoint }) {
     </div>`;
 }
 
-function Errors({ answer, state }) {
+function Errors({ result, state }) {
+  const { answer } = result;
   const [sizes, forward, central] = [answer.sizes, answer.forward, answer.central].map(({ data }) => Array.from(data).reverse());
   const power = (exponent) => `10${superscript(exponent)}`;
   const logs = sizes.map(Math.log10);
+  const here = Math.log10(Math.abs(state.h));
   const y = [-13, 2];
   const table = { columns: ["h", "error of f(x+h)", "error of f(x±h)"], rows: sizes.map((h, i) => [h, forward[i], central[i]]) };
   return html`
-    <${Figure} title="Smaller is better, until it is not" table=${table} note=${`at x = ${state.x}`}
+    <${Figure} title="Smaller is better, until it is not" table=${table} result=${result} note=${`at x = ${state.x}`}
       caption="From the right, a smaller h gives a smaller error, and stepping to both sides gains faster. Then f(x + h) and f(x) agree
         in so many of their sixteen digits that the difference has hardly any left, and the error grows again.">
       <${Plot} label="Error of the secant's slope against h, both on scales of powers of ten" x=${[-15, 0]} y=${y} xLabel="h" yLabel="error of the slope" height=${260} xTick=${power} yTick=${power}>
         ${({ sx, sy }) => html`
           <path class="curve one-side" d=${path(logs, forward.map(Math.log10), sx, sy)} />
           <path class="curve both-sides" d=${path(logs, central.map(Math.log10), sx, sy)} />
-          <line class="here" x1=${sx(Math.log10(state.h))} x2=${sx(Math.log10(state.h))} y1=${sy(y[0])} y2=${sy(y[1])} />`}
+          <line class="here" x1=${sx(here)} x2=${sx(here)} y1=${sy(y[0])} y2=${sy(y[1])} />`}
       <//>
       <p class="small muted row"><span class="row"><span class="key-line secant-key solid" aria-hidden="true"></span>one side: (f(x + h) − f(x)) / h</span>
-        <span class="row"><span class="key-line both-key" aria-hidden="true"></span>both sides: (f(x + h) − f(x − h)) / 2h</span><span>The grey line is your h.</span></p>
+        <span class="row"><span class="key-line both-key" aria-hidden="true"></span>both sides: (f(x + h) − f(x − h)) / 2h</span><span>The dotted line is your h.</span></p>
     <//>`;
 }
 
@@ -108,7 +110,7 @@ function Weight({ state, setState }) {
   if (!run) return html`<${Figure} title="The loss against one weight"><${NoMicro} /><//>`;
   const answer = result?.answer;
   const shape = run.shapes[matrix];
-  const names = [...run.characters, "BOS"];
+  const letters = [...run.characters, "BOS"];
   const controls = html`
     <${MicroPicker} value=${run.name} onInput=${(micro) => setState({ micro })} />
     <${StepSlider} steps=${run.steps} value=${step} onInput=${(value) => setState({ step: value })} />
@@ -123,13 +125,13 @@ function Weight({ state, setState }) {
       caption="All other numbers stay as they are; this one is varied and the loss computed anew each time. The tangent is not fitted to
         the curve: it is the gradient that one backward pass gave, for this weight and the 4,191 others at once.">
       ${error && html`<${Trouble}>${error}<//>`}
-      ${answer && answer.gradients.shape[0] === shape[0] && html`
-        <div class="columns">
+      ${answer && answer.gradients.shape[0] === shape?.[0] && html`
+        <div class=${names("columns", error && "stale")}>
           <${WeightCurve} answer=${answer} reach=${reach} />
           <div class="stack">
             <p class="small muted">Gradients of ${matrix}, all at once: pick a weight.</p>
             <div class="table-scroll"><${Heat} label=${`Gradients of ${matrix}`} values=${answer.gradients} cell=${shape[1] > 20 ? 5 : 11} chosen=${[row, column]}
-              onChoose=${(r, c) => (r !== row || c !== column) && setState({ row: r, column: c })} rowNames=${["output", "token"].includes(matrix) ? names : undefined} /></div>
+              onChoose=${(r, c) => (r !== row || c !== column) && setState({ row: r, column: c })} rowNames=${["output", "token"].includes(matrix) ? letters : undefined} /></div>
           </div>
         </div>`}
     <//>`;

@@ -3,7 +3,7 @@ import { useCompute } from "../kit/api.js";
 import { Button, NumberBox, Segmented, Select, Slider, Trouble } from "../kit/controls.js";
 import { Figure } from "../kit/figure.js";
 import { significant } from "../kit/format.js";
-import { html, useEffect, useRef } from "../kit/html.js";
+import { html, names, useEffect, useRef } from "../kit/html.js";
 import { reduced } from "../kit/motion.js";
 import { useUrlState } from "../kit/route.js";
 import { useStyle } from "../kit/style.js";
@@ -36,6 +36,9 @@ export default function Descent({ only }) {
       onInput=${(chosen) => setState({ view: chosen })} />`}
     <${View} key=${view} state=${state} setState=${setState} />`;
 }
+
+/** A step of a way, whatever the address says. */
+const placeIn = (at, length) => Math.min(length, Math.max(0, Math.round(at)));
 
 /** Stepping: buttons and a timer over `length` places. */
 function Steps({ at, length, setState, children }) {
@@ -88,7 +91,7 @@ function OnCurve({ state, setState }) {
   const answer = result?.answer;
   const fits = answer && answer.places.shape[1] === 1;
   const length = fits ? answer.losses.data.length - 1 : 0;
-  const steps = fits ? way(answer, Math.min(state.at, length)) : null;
+  const steps = fits ? way(answer, placeIn(state.at, length)) : null;
   return html`
     <${Figure} title="A ball that only knows the slope where it lies" table=${steps && tableOf(steps)} result=${result}
       caption="Each step goes against the slope, and as far as the learning rate times the slope. The dashed circle is where the next step would lead; pick another start by dragging."
@@ -97,12 +100,12 @@ function OnCurve({ state, setState }) {
           <${Select} label="Loss" value=${state.curve} options=${CURVES.map((one) => [one, one])} onInput=${(curve) => setState({ curve })} />
           <${Slider} label="learning rate" value=${state.rate} min=${0.01} max=${2} step=${0.01} log=${true} digits=${3} onInput=${(rate) => setState({ rate })} />
         </div>
-        <${Steps} at=${Math.min(state.at, length)} length=${length} setState=${setState}>
+        <${Steps} at=${placeIn(state.at, length)} length=${length} setState=${setState}>
           ${PRESETS.map(([name, rate]) => html`<${Button} key=${name} kind="quiet" onClick=${() => setState({ curve: "x^2", x: 2.5, rate, at: 6 })}>${name}<//>`)}
         <//>`}>
-      ${steps && html`<${Curve} answer=${answer} steps=${steps} state=${state} setState=${setState} />
-        <${Readings} steps=${steps} rate=${state.rate} verdict=${answer.verdict} />`}
       ${error && html`<${Trouble}>${error}<//>`}
+      ${steps && html`<div class=${names("stack", error && "stale")}><${Curve} answer=${answer} steps=${steps} state=${state} setState=${setState} />
+        <${Readings} steps=${steps} rate=${state.rate} verdict=${answer.verdict} /></div>`}
     <//>`;
 }
 
@@ -126,7 +129,7 @@ function Curve({ answer, steps, state, setState }) {
 }
 
 /** A map with the ball's way, shared by the two views in two dimensions. */
-function Way({ answer, steps, rate, label, names, move }) {
+function Way({ answer, steps, rate, label, sides, move }) {
   const axis = Array.from(answer.axis.data);
   const most = axis[axis.length - 1];
   const { place, gradient } = steps[steps.length - 1];
@@ -134,7 +137,7 @@ function Way({ answer, steps, rate, label, names, move }) {
   const from = steps[0].place;
   const start = (x, y) => move(...[x, y].map((one) => Number(Math.min(most, Math.max(-most, one)).toFixed(2))));
   return html`
-    <${Map} label=${label} axis=${axis} values=${answer.values} xLabel=${names[0]} yLabel=${names[1]} onPoint=${start}>
+    <${Map} label=${label} axis=${axis} values=${answer.values} xLabel=${sides[0]} yLabel=${sides[1]} onPoint=${start}>
       ${({ sx, sy }) => html`
         <path class="trail" d=${path(steps.map((one) => one.place[0]), steps.map((one) => one.place[1]), sx, sy)} />
         ${steps.slice(0, -1).map((one, i) => html`<circle key=${i} class="trail-dot" cx=${sx(one.place[0])} cy=${sy(one.place[1])} r="3" />`)}
@@ -149,7 +152,7 @@ function OnMap({ state, setState }) {
   const answer = result?.answer;
   const fits = answer && answer.places.shape[1] === 2;
   const length = fits ? answer.losses.data.length - 1 : 0;
-  const steps = fits ? way(answer, Math.min(state.at, length)) : null;
+  const steps = fits ? way(answer, placeIn(state.at, length)) : null;
   return html`
     <${Figure} title="Two weights at once" table=${steps && tableOf(steps)} result=${result}
       caption="The stronger the blue, the higher. In a ravine one rate must serve both directions: what is right along it is too much across,
@@ -159,13 +162,13 @@ function OnMap({ state, setState }) {
           <${Select} label="Loss" value=${state.map} options=${MAPS.map((one) => [one, one])} onInput=${(map) => setState({ map })} />
           <${Slider} label="learning rate" value=${state.rate} min=${0.01} max=${2} step=${0.01} log=${true} digits=${3} onInput=${(rate) => setState({ rate })} />
         </div>
-        <${Steps} at=${Math.min(state.at, length)} length=${length} setState=${setState}>
+        <${Steps} at=${placeIn(state.at, length)} length=${length} setState=${setState}>
           ${MAP_PRESETS.map(([name, rate]) => html`<${Button} key=${name} kind="quiet" onClick=${() => setState({ map: MAPS[0], x: 2.5, y: 1.5, rate, at: 12 })}>${name}<//>`)}
         <//>`}>
-      ${steps && html`<div class="descent-map"><${Way} answer=${answer} steps=${steps} rate=${state.rate}
-          label=${`A map of ${state.map} with the ball's way`} names=${["x", "y"]} move=${(x, y) => setState({ x, y })} /></div>
-        <${Readings} steps=${steps} rate=${state.rate} verdict=${answer.verdict} />`}
       ${error && html`<${Trouble}>${error}<//>`}
+      ${steps && html`<div class=${names("stack", error && "stale")}><div class="descent-map"><${Way} answer=${answer} steps=${steps} rate=${state.rate}
+          label=${`A map of ${state.map} with the ball's way`} sides=${["x", "y"]} move=${(x, y) => setState({ x, y })} /></div>
+        <${Readings} steps=${steps} rate=${state.rate} verdict=${answer.verdict} /></div>`}
     <//>`;
 }
 
@@ -186,11 +189,11 @@ function OnModel({ state, setState }) {
   if (!run) return html`<${Figure} title="A slice of a real loss"><${NoMicro} /><//>`;
   const answer = result?.answer;
   const length = answer ? answer.losses.data.length - 1 : 0;
-  const steps = answer && way(answer, Math.min(state.at, length));
+  const steps = answer && way(answer, placeIn(state.at, length));
   return html`
     <${Figure} title="A slice of a real loss" table=${steps && tableOf(steps)} result=${result} note="16 names"
-      caption="The model has 4,192 weights; this plane goes through them along two directions, and the model itself lies in its middle.
-        One unit is a tenth of the length of all weights, or with scaled directions each row's own length; what looks smooth here says
+      caption="The stronger the blue, the higher the loss. The model has 4,192 weights; this plane goes through them along two directions, and the
+        model itself lies in its middle. One unit is a tenth of the length of all weights, or with scaled directions each row's own length; what looks smooth here says
         little about the other 4,190 directions."
       controls=${html`
         <${MicroPicker} value=${run.name} onInput=${(micro) => setState({ micro })} />
@@ -207,10 +210,10 @@ function OnModel({ state, setState }) {
             <${Slider} label="to either side" value=${reach} min=${0.2} max=${10} step=${0.1} log=${true} digits=${1} onInput=${(value) => setState({ reach: value })} />
           </div>
         </div>
-        <${Steps} at=${Math.min(state.at, length)} length=${length} setState=${setState} />`}>
-      ${steps && html`<div class="descent-map" aria-busy=${busy}><${Way} answer=${answer} steps=${steps} rate=${sliceRate}
-          label="The loss in a plane through the weights, with the ball's way" names=${WHAT[directions]} move=${(x, y) => setState({ x, y })} /></div>
-        <${Readings} steps=${steps} rate=${sliceRate} verdict=${answer.verdict} />`}
+        <${Steps} at=${placeIn(state.at, length)} length=${length} setState=${setState} />`}>
       ${error && html`<${Trouble}>${error}<//>`}
+      ${steps && html`<div class=${names("stack", error && "stale")} aria-busy=${busy}><div class="descent-map"><${Way} answer=${answer} steps=${steps} rate=${sliceRate}
+          label="The loss in a plane through the weights, with the ball's way" sides=${WHAT[directions] ?? WHAT.random} move=${(x, y) => setState({ x, y })} /></div>
+        <${Readings} steps=${steps} rate=${sliceRate} verdict=${answer.verdict} /></div>`}
     <//>`;
 }

@@ -5,6 +5,7 @@ import { foot } from "./dot.model.js";
 
 /** The plane shows −SIZE to SIZE. */
 export const SIZE = 4;
+const TICKS = [-4, -2, 2, 4];
 const STEP = 0.1;
 const UNIT = 40; // of the picture's own pixels
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
@@ -27,6 +28,9 @@ export function Plane({ a, b, onA, onB }) {
   return html`
     <svg class="dot-plane" ref=${picture} viewBox=${`${-edge} ${-edge} ${2 * edge} ${2 * edge}`} role="group" aria-label="Two arrows from the origin">
       ${lines.map((place) => html`<path key=${place} class=${place === 0 ? "axis" : "grid"} d=${`M${place},${-edge}V${edge}M${-edge},${place}H${edge}`} />`)}
+      ${TICKS.map((tick) => html`
+        <text key=${`x${tick}`} class="tick" x=${tick * UNIT} y="15" text-anchor="middle" aria-hidden="true">${number(tick, 0)}</text>
+        <text key=${`y${tick}`} class="tick" x="-6" y=${4 - tick * UNIT} text-anchor="end" aria-hidden="true">${number(tick, 0)}</text>`)}
       ${shadowed && html`
         <path class="drop" d=${`M${at(b)}L${at(end)}`} />
         <path class="shadow" d=${`M0,0L${at(end)}`} />`}

@@ -19,7 +19,7 @@ export function Cell({ asked, numbers, column, tokens }) {
   const items = terms.map((term) => ({
     key: term.name, label: term.name, value: term.product, note: right ? `${significant(term.left)} × ${significant(term.right)}` : "",
   }));
-  if (count > terms.length) items.push({ key: "others", label: `${count - terms.length} others`, value: others });
+  if (count > terms.length) items.push({ key: "others", label: `${count - terms.length}\u00a0others`, value: others });
   return html`
     <section class="forward-cell" aria-label="The sum behind the number">
       <h4>Token ${row} “${visible(tokens[row])}”, ${name}: <span class="number" data-name="cell" data-value=${value}>${significant(value, 5)}</span></h4>
@@ -30,7 +30,7 @@ export function Cell({ asked, numbers, column, tokens }) {
     </section>`;
 }
 
-/** What is multiplied with what. */
+/** What is multiplied by what. */
 function said(left, right, count) {
   if (count === 0) return `0: ${left}`;
   if (!right) return count === 1 ? left : `${count} numbers, ${left}`;

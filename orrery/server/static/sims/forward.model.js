@@ -38,4 +38,4 @@ export const rowsOf = (rows, parts) => rows.map((row) => row.filter((name) => pa
 export const adds = ({ terms, others }) => terms.reduce((sum, term) => sum + term.product, 0) + others;
 
 /** An index, or what stands for "none": the last, or the first. */
-export const within = (index, size, none) => (index < 0 ? none : Math.min(index, size - 1));
+export const within = (index, size, none) => (index < 0 ? none : Math.min(Math.round(index), size - 1));

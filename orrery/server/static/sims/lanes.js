@@ -26,7 +26,7 @@ export default function Lanes({ models: given }) {
   const [error, setError] = useState(null);
   const running = useRef(null);
   const known = (name) => list?.some((model) => model.name === name);
-  const chosen = state.models.split(",").filter(known);
+  const chosen = [...new Set(state.models.split(","))].filter(known); // a model has one lane
   const names = chosen.length ? chosen : list ? firstLanes(list) : [];
   useEffect(() => () => running.current?.abort(), []);
   useEffect(() => {
@@ -89,7 +89,7 @@ export default function Lanes({ models: given }) {
     const lane = lanes[name] ?? EMPTY;
     const scored = scores[name];
     return {
-      name, lane, scored, isReference: name === reference,
+      name, lane, scored, isReference: name === reference, waits: busy && asked.names.includes(name),
       parts: name === reference || !lane.done || !lanes[reference]?.done ? null : firstDifference(lanes[reference].tokens, lane.tokens),
       deltas: scored?.tokens ? differences(lane.tokens, scored.tokens) : null,
     };
@@ -103,7 +103,7 @@ export default function Lanes({ models: given }) {
   const change = (index, name) => setState({ models: (name ? names.with(index, name) : names.toSpliced(index, 1)).join(",") });
   const more = list?.find((model) => !names.includes(model.name));
   return html`
-    <${Figure} title="One prompt, one seed, several generations of a model" table=${table}
+    <${Figure} title="One prompt, one seed, several generations of a model" table=${table} result=${{ shows: "orrery.server.studio.lanes.lane" }}
       caption=${CAPTION}
       controls=${html`
         <div class="lanes-asked">
@@ -116,12 +116,13 @@ export default function Lanes({ models: given }) {
             <${NumberBox} label="Seed" value=${state.seed} min=${0} step=${1} digits=${0} onInput=${(seed) => setState({ seed: Math.round(seed) })} /></div>
           <${Select} label="Compared with" value=${reference} options=${names.map((name) => [name, name])}
             onInput=${(name) => setState({ reference: names.indexOf(name) })} />
-          <${Select} label="Read by" value=${state.judge} options=${[["", "nobody else"], ...(list ?? []).map((model) => [model.name, model.name])]}
+          <${Select} label="Read by" value=${known(state.judge) ? state.judge : ""} options=${[["", "nobody else"], ...(list ?? []).map((model) => [model.name, model.name])]}
             onInput=${(reader) => setState({ judge: reader })} />
         </div>`}>
       ${error && html`<${Trouble}>${error}<//>`}
       <div class="lanes">
-        ${shown.map((one, index) => html`<${Lane} key=${`${index} ${one.name}`} ...${one} judge=${state.judge} list=${list}
+        ${shown.map((one, index) => html`<${Lane} key=${`${index} ${one.name}`} ...${one} judge=${state.judge}
+          list=${list?.filter((model) => model.name === one.name || !names.includes(model.name))}
           onModel=${(name) => change(index, name)} onRemove=${names.length > 1 ? () => change(index, null) : null} />`)}
       </div>
       ${more && names.length < MOST && html`<${Button} kind="quiet" onClick=${() => setState({ models: [...names, more.name].join(",") })}>Add a lane<//>`}

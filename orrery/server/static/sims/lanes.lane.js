@@ -7,8 +7,11 @@ import { total } from "./lanes.model.js";
 
 const STRONG = 4; // nats at which a token has the full colour
 
-/** `parts`: the place of the first token that differs; `deltas`: how much likelier the judge finds each token. */
-export function Lane({ name, lane, scored, isReference, parts, deltas, judge, list, onModel, onRemove }) {
+/**
+ * `parts`: the place of the first token that differs; `deltas`: how much likelier the judge finds each token; `waits`: asked and
+ * not yet done; `list`: the models that the lane may have.
+ */
+export function Lane({ name, lane, scored, isReference, waits, parts, deltas, judge, list, onModel, onRemove }) {
   const [at, setAt] = useState(null);
   const { tokens, results, done, error } = lane;
   const token = at === null ? null : tokens[at];
@@ -24,7 +27,7 @@ export function Lane({ name, lane, scored, isReference, parts, deltas, judge, li
         ${onRemove && html`<button type="button" class="button quiet" aria-label=${`Remove the lane of ${name}`} onClick=${onRemove}>×</button>`}
       </header>
       ${error && html`<${Trouble}>${error}<//>`}
-      ${!tokens.length && !error && html`<p class="waiting" role="status">${done ? "It says nothing." : "Waiting for its first token…"}</p>`}
+      ${!tokens.length && !error && html`<p class="waiting" role="status">${done ? "It says nothing." : waits ? "Waiting for its first token…" : "Not asked yet: ask all."}</p>`}
       ${rounds(tokens.length, results).map(({ from, to, answers }, i) => html`
         ${from < to && html`<${Tokens} key=${i} label=${i ? `Tokens of ${name}, after the tool` : `Tokens of ${name}`} tokens=${view.slice(from, to)}
           chosen=${at !== null && at >= from && at < to ? at - from : undefined} onChoose=${(place) => setAt(from + place)} />`}

@@ -64,7 +64,7 @@ export function NoMicro() {
   if (micros.value === null) return html`<p class="waiting" role="status">Reading the runs…</p>`;
   return html`
     <div class="stack empty">
-      <p>This needs a trained microGPT, the 4,192-parameter model on names, and there is none yet. Training one takes a few seconds.</p>
+      <p>This needs a trained microGPT, the 4,192-parameter model on names, and there is none yet. Training one takes about ten seconds.</p>
       <div class="row"><${Button} kind="primary" onClick=${make} disabled=${making.value !== null}>${making.value ? "Training…" : "Train one"}<//>
         <code class="small">orrery microgpt --run micro --steps 3000 --snapshot-every 50</code></div>
     </div>`;

@@ -29,6 +29,7 @@ export default function Names() {
   if (!run) return html`<${Figure} title="A model that makes up names"><${NoMicro} /><//>`;
   const lengths = [before, after].map(({ result }) => result?.answer.drawn.length ?? 0);
   const most = Math.max(...lengths);
+  const at = Math.min(most, Math.max(0, Math.round(state.at)));
   const stop = () => clearInterval(timer.current);
   const play = () => {
     stop();
@@ -62,28 +63,28 @@ export default function Names() {
               onInput=${(seed) => set({ seed: Math.round(seed) })} /></label></div>
         </div>
         <div class="row">
-          <${Button} onClick=${() => set({ at: Math.max(0, state.at - 1) })} disabled=${state.at === 0}>Letter back<//>
-          <${Button} onClick=${() => set({ at: state.at + 1 })} disabled=${state.at >= most}>Next letter<//>
+          <${Button} onClick=${() => set({ at: at - 1 })} disabled=${at === 0}>Letter back<//>
+          <${Button} onClick=${() => set({ at: at + 1 })} disabled=${at >= most}>Next letter<//>
           <${Button} onClick=${play}>Play<//>
           <${Button} kind="primary" onClick=${() => set({ seed: state.seed + 1, at: most })}>New names<//>
         </div>`}>
       <div class="columns">
-        <${Side} title="Untrained" asked=${before} state=${state} />
-        <${Side} title=${`After ${integer(step)} steps`} asked=${after} state=${state} />
+        <${Side} title="Untrained" asked=${before} start=${state.start} at=${at} />
+        <${Side} title=${`After ${integer(step)} steps`} asked=${after} start=${state.start} at=${at} />
       </div>
     <//>`;
 }
 
 const visibleToken = (text) => (text === "" ? "end" : text);
 
-function Side({ title, asked, state }) {
+function Side({ title, asked, start, at }) {
   const { result, error } = asked;
   if (error) return html`<${Trouble}>${error}<//>`;
   if (!result) return html`<p class="waiting" role="status">Drawing…</p>`;
   const { drawn, chances, tokens, names } = result.answer;
-  const shown = Math.min(state.at, drawn.length);
+  const shown = Math.min(at, drawn.length);
   const next = Math.min(shown, drawn.length - 1); // the draw that the bars show: the next one, at the end the last
-  const text = written(state.start, drawn, tokens, shown);
+  const text = written(start, drawn, tokens, shown);
   const done = shown === drawn.length;
   const seen = names.filter((name) => name.seen).length;
   const items = likely(row(chances, next), drawn[next], tokens, BARS)

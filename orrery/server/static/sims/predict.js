@@ -67,11 +67,11 @@ const QUESTIONS = [
   {
     id: "stops",
     question: "It is given “What is the capital of France?” as the beginning of a document, and room for 60 tokens. What does it do?",
-    options: [{ text: "It answers and stops" }, { text: "It goes on until there is no more room" }, { text: "It writes nothing" }],
+    options: [{ text: "It writes something and stops" }, { text: "It goes on until there is no more room" }, { text: "It writes nothing" }],
     truth: async (model) => {
       const { text, ended, ids } = await ask("writing", { model, text: "What is the capital of France?", max_tokens: 60 });
       const right = !text.trim() ? 2 : ended ? 0 : 1;
-      return { right, says: `It wrote ${ids.length} tokens: “${cut(text, 90)}” A base model goes on with a document; whether an answer in it is true is another matter.` };
+      return { right, says: `It wrote ${ids.length} tokens: “${cut(text, 90)}” It goes on with a document, and nobody has said where that ends; whether an answer in it is true is another matter.` };
     },
   },
 ];

@@ -47,7 +47,7 @@ function Here({ state, setState }) {
       controls=${html`<${Starting} state=${state} setState=${setState} busy=${Boolean(going)} />`}>
       ${going && html`<${Progress} run=${going} />`}
       ${runs === null ? html`<${Waiting} what="Reading the runs" />` : curves.length === 0
-        ? html`<p class="empty">No run has gone through PPO yet. Start a short one above, or <a href=${href("start/speedrun")}>a speedrun</a>, which makes the assistant and the reward model too.</p>`
+        ? html`<p class="empty">${found.length ? `${found[0].name} has begun PPO: its first point comes with its first evaluation.` : "No run has gone through PPO yet."}</p>`
         : html`
           <${Plot} label="Proxy and gold against distance" xLabel=${DISTANCE} yLabel="score" chosen=${chosen?.key} onChoose=${(point) => setState({ point })}
             series=${curves.flatMap((one) => lines(one.name, one.beta, colourOf(one.name), one.points))} />
@@ -70,9 +70,10 @@ function lines(name, beta, colour, points) {
 function Verdict({ name, points }) {
   const { best, last, fall, rise } = gap(points);
   return html`
-    <p class="small muted gaming-verdict"><strong>${name}</strong>: gold was best at step ${best.step} (<span class="number">${number(best.gold)}</span>) and is${" "}
+    <p class="small muted gaming-verdict"><strong>${name}</strong>: gold was best at step ${best.step} (<span class="number">${number(best.gold)}</span>)${best === last
+      ? ", its last point." : html` and is${" "}
       <span class="number" data-name="fall" data-value=${fall}>${number(fall)}</span> below that at step ${last.step}, while the proxy${" "}
-      ${rise >= 0 ? "rose" : "fell"}${" "}by <span class="number">${number(Math.abs(rise))}</span>.</p>`;
+      ${rise >= 0 ? "rose" : "fell"}${" "}by <span class="number">${number(Math.abs(rise))}</span>.`}</p>`;
 }
 
 function Starting({ state, setState, busy }) {
@@ -95,6 +96,9 @@ function Starting({ state, setState, busy }) {
       setStarted({ error: error.message });
     }
   };
+  if (assistants?.length === 0 || judges?.length === 0) {
+    return html`<p class="empty">A run here needs an assistant and a reward model: <a href=${href("start/speedrun")}>a speedrun</a> with all its stages makes both.</p>`;
+  }
   return html`
     <div class="row gaming-controls">
       <${ModelPicker} label="Assistant" list=${assistants} value=${model} onInput=${(name) => setState({ model: name })} />

@@ -4,7 +4,7 @@ import { html, names, useEffect, useRef, useState } from "../kit/html.js";
 import { ticks } from "./reward-gaming.model.js";
 
 const HEIGHT = 300;
-const SIDES = { left: 44, right: 14, top: 12, bottom: 40 };
+const SIDES = { left: 44, right: 14, top: 24, bottom: 40 };
 
 /**
  * `series`: [{label, colour: 1–8, dashed, points: [{x, y, key, title}]}]; points with a key can be chosen.
@@ -37,8 +37,10 @@ export function Plot({ label, series, xLabel, yLabel, chosen, onChoose }) {
       <svg width=${width} height=${HEIGHT} role="group" aria-label=${label}>
         ${ticks(y0, y1).map((tick) => html`<g key=${`y${tick}`} aria-hidden="true"><line class="grid" x1=${SIDES.left} x2=${width - SIDES.right} y1=${sy(tick)} y2=${sy(tick)} />
           <text class="tick" x=${SIDES.left - 8} y=${sy(tick) + 4} text-anchor="end">${significant(tick, 2)}</text></g>`)}
-        ${ticks(x0, x1, width < 500 ? 4 : 8).map((tick) => html`<text key=${`x${tick}`} class="tick" aria-hidden="true" x=${sx(tick)} y=${HEIGHT - SIDES.bottom + 18} text-anchor="middle">${significant(tick, 2)}</text>`)}
+        ${ticks(x0, x1, width < 500 ? 4 : 8).map((tick) => html`<text key=${`x${tick}`} class="tick" aria-hidden="true" x=${sx(tick)}
+          y=${HEIGHT - SIDES.bottom + 18} text-anchor="middle">${significant(tick, 2)}</text>`)}
         <text class="axis" aria-hidden="true" x=${width - SIDES.right} y=${HEIGHT - 4} text-anchor="end">${xLabel}</text>
+        <text class="axis" aria-hidden="true" x=${4} y=${SIDES.top}>${yLabel}</text>
         ${series.map((one) => html`
           <g key=${one.label} style=${{ "--of": `var(--series-${one.colour})` }}>
             <polyline class=${names("curve", one.dashed && "dashed")} points=${one.points.map((point) => `${sx(point.x)},${sy(point.y)}`).join(" ")} />

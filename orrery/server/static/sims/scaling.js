@@ -19,7 +19,7 @@ export default function Scaling() {
   const [state, setState] = useUrlState("scaling", DEFAULTS);
   const ready = useStyle("sims/scaling.css");
   const { points, running, error, start } = useTrainings();
-  const { axis } = state;
+  const axis = state.axis === "tokens" ? "tokens" : "parameters";
   const rungs = ladder(axis);
   const found = slices(points ?? [], axis);
   const slice = found.find((one) => one.key === state.slice) ?? found.find((one) => one.points.some((point) => rungs.some((rung) => rung.run === point.run))) ?? found[0];
@@ -40,9 +40,10 @@ export default function Scaling() {
       controls=${html`<div class="row">
         <${Segmented} label="What grows" value=${axis} options=${[["parameters", "Size"], ["tokens", "Tokens"]]} onInput=${(chosen) => setState({ axis: chosen, slice: "" })} />
         ${found.length > 1 && html`<${Select} label="Runs that differ in nothing else" value=${slice.key} options=${found.map((one) => [one.key,
-          `${one.points.length} of ${one.name}`])} onInput=${(key) => setState({ slice: key })} />`}
+          `${one.name}: ${one.points.length} ${one.points.length === 1 ? "run" : "runs"}`])} onInput=${(key) => setState({ slice: key })} />`}
         ${law && html`<${Toggle} label="Draw what lies above E" value=${state.over} onInput=${(over) => setState({ over })} />`}</div>`}>
-      ${points && !shown.length && html`<p class="empty">No pretrained run yet. Train a few of the sizes below: the small ones take less than a minute on two cores.</p>`}
+      ${points && !shown.length && html`<p class="empty">No run for a law yet: it takes runs of one recipe that differ in this alone. Train a few of those below;
+        the small ones take less than a minute on two cores.</p>`}
       ${shown.length > 0 && html`<${LawPicture} points=${shown} axis=${axis} law=${law} next=${next} over=${state.over && law} />`}
       ${shown.length > 0 && html`<${Worth} law=${law} shown=${shown} sizes=${sizes.size} next=${next} largest=${largest} axis=${axis} />`}
       ${law && html`<${Residuals} points=${shown} axis=${axis} residuals=${law.residuals} next=${next} />`}

@@ -51,7 +51,7 @@ export function Residuals({ points, axis, residuals, next }) {
   const y = (value) => height / 2 - (value / most) * (height / 2 - 8);
   const label = `Measured over fitted, less one: ${residuals.map((value) => `${number(100 * Math.expm1(value), 2)}%`).join(", ")}`;
   return html`
-    <div><p class="small muted">What the law leaves over, in % of the loss</p>
+    <div class="left-over"><p class="small muted">What the law leaves over, in % of the loss</p>
       <svg class="law" viewBox=${`0 0 ${WIDTH} ${height}`} role="img" aria-label=${label}>
         <line class="axis" x1=${LEFT} x2=${WIDTH - RIGHT} y1=${y(0)} y2=${y(0)} />
         ${[-1, 1].map((sign) => html`<text key=${sign} x=${LEFT - 8} y=${y((sign * most) / 1.25) + 4} text-anchor="end">${sign > 0 ? "+"

@@ -20,7 +20,7 @@ export function Rungs({ rungs, points, running, predictions, canPredict, fitting
           ${canPredict ? "Write the prediction down, then train" : `Train the first ${first.length === 1 ? "of them" : first.length}`}<//></div>
       </div>
       <div class="table-scroll" tabindex="0" role="region" aria-label="Runs and predictions">
-        <table><thead><tr><th scope="col">Run</th><th scope="col" class="number">Size</th><th scope="col">Predicted before it ran</th><th scope="col"
+        <table><thead><tr><th scope="col">Run</th><th scope="col" class="number">Size</th><th scope="col" class="number">Predicted before it ran</th><th scope="col"
           class="number">Measured</th><th scope="col">Off by</th></tr></thead>
           <tbody>${rungs.map((rung) => html`<${Rung} key=${rung.run} rung=${rung} point=${measured.get(rung.run)} busy=${busy.get(rung.run)}
             prediction=${predictions[rung.run]} />`)}</tbody></table>

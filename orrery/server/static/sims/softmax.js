@@ -50,7 +50,8 @@ export default function Softmax() {
         </div>
         <div class="stack">
           ${broken
-            ? html`<${Trouble}>e<sup>${significant(Math.max(...steps.scaled))}</sup> is more than the largest number that float32 holds, 3.4 × 10³⁸. It becomes infinite, and infinite over infinite is no number. Take off the largest score first and nothing overflows.<//>`
+            ? html`<${Trouble}>e<sup>${significant(Math.max(...steps.scaled))}</sup> is more than the largest number that float32 holds, 3.4 × 10³⁸. It becomes
+                infinite, and infinite over infinite is no number. Take off the largest score first and nothing overflows.<//>`
             : html`<${Bars} label="Probabilities" max=${1} items=${shown.map((p, i) => ({ label: label(i), value: p }))} format=${(p) => percent(p)} />`}
           <${Toggle} label="Without taking off the largest" value=${state.naive} onInput=${(naive) => setState({ naive })} />
           <p class="small muted number" aria-live="polite">Entropy <span data-name="entropy" data-value=${steps.entropy}>${number(steps.entropy, 3)}</span> nats:

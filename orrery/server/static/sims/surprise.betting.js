@@ -8,7 +8,7 @@ import { events, perplexity, score, shares, surprise } from "./surprise.model.js
 const START = 4; // tokens that are given: with nothing before it, any beginning is as good as another
 const EQUAL = 10;
 
-export function Betting({ result, controls }) {
+export function Betting({ result }) {
   const { places } = result.answer;
   const [at, setAt] = useState(Math.min(START, places.length - 1));
   const [stakes, setStakes] = useState(null);
@@ -34,7 +34,7 @@ export function Betting({ result, controls }) {
   };
   const table = { columns: ["token", "your surprise", "the model's"], rows: rounds.map((round) => [visible(round.text), round.mine, round.models]) };
   return html`
-    <${Figure} title="Bet on what comes next" controls=${controls} result=${result} table=${table}
+    <${Figure} title="Bet on what comes next" result=${result} table=${table}
       caption="What came with probability p costs −ln p, for you and for the model alike. Spread your stakes honestly:
         certainty that turns out wrong is what costs most, and a stake of nothing is infinitely surprised.">
       <div class="columns">

@@ -29,12 +29,13 @@ export default function Surprise() {
       <${Segmented} label="Which text" value=${state.source} options=${SOURCES} onInput=${(source) => setState({ source })} />
       ${state.source === "unread" && html`<${Button} onClick=${() => setState({ number: state.number + 1 })}>Another text<//>`}
     </div>
-    ${state.source === "own" && html`<${TextInput} label="Text" value=${state.text} rows=${3} maxLength=${600} wait=${250} onInput=${(own) => setState({ text: own })} />`}`;
+    ${state.source === "own" && html`<${TextInput} label="Text" value=${state.text} rows=${3} maxLength=${600} wait=${250} onInput=${(typed) => setState({ text: typed })} />`}`;
   const trouble = unread.error ?? error;
   const View = state.mode === "bet" ? Betting : Reading;
-  const shown = result?.answer.places.map((place) => place.text).join("") === text ? result : null; // else the next answer is on its way
+  const read = result?.answer.places.map((place) => place.text).join("");
+  const current = read?.normalize("NFC") === text?.normalize("NFC") && result?.model.name === model; // else the next answer is on its way
+  const waiting = text === "" ? html`<p class="empty">Type something for the model to read.</p>` : html`<${Waiting} what="The model reads the text" />`;
   return html`
-    ${trouble && html`<${Trouble}>${trouble}<//>`}
-    ${shown ? html`<${View} key=${`${model} ${text}`} result=${shown} controls=${controls} />`
-      : html`<div class="figure">${controls}${!trouble && html`<${Waiting} what="The model reads the text" />`}</div>`}`;
+    <div class="stack">${controls}
+      ${trouble ? html`<${Trouble}>${trouble}<//>` : text && current ? html`<${View} key=${`${model} ${text}`} result=${result} />` : waiting}</div>`;
 }

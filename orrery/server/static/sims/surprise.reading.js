@@ -9,7 +9,7 @@ import { perplexity, total, words } from "./surprise.model.js";
 
 const STRONG = 6; // nats that have the strongest colour: one in four hundred
 
-export function Reading({ result, controls }) {
+export function Reading({ result }) {
   const { places, uniform, bytes } = result.answer;
   const [by, setBy] = useState("token");
   const [chosen, setChosen] = useState(0);
@@ -19,7 +19,7 @@ export function Reading({ result, controls }) {
   const place = by === "token" ? places[at] : null;
   const table = { columns: ["token", "word", "surprise, nats", "probability", "rank"], rows: places.map((one) => [visible(one.text), one.word + 1, one.surprise, Math.exp(-one.surprise), one.rank]) };
   return html`
-    <${Figure} title="What surprises the model" controls=${controls} result=${result} table=${table}
+    <${Figure} title="What surprises the model" result=${result} table=${table}
       caption="The loss that training lowers is the mean of these surprises, and nothing else.
         The surprise of a word, or of the text, is the sum of its tokens': probabilities multiply, so their logarithms add.">
       <div class="stack">

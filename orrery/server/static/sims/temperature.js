@@ -30,7 +30,7 @@ export default function Temperature() {
   if (list?.length === 0) return html`<p class="empty">No model yet: <a href=${href("start")}>start a run</a>, and its scores appear here.</p>`;
   // Where another model was chosen, its draws may come before its scores: they wait for these.
   const counted = seed && result && drawn.result?.model.name === result.model.name ? drawn.result.answer : null;
-  const items = now ? rows(result.answer, plain, now, counted) : [];
+  const items = now && !error ? rows(result.answer, plain, now, counted) : []; // what is there is not of a text that was refused
   return html`
     <${Figure} title="One model, one text, many ways to choose" result=${counted ? drawn.result : result} table=${tableOf(items, counted)}
       caption="The model's scores stay as they are; temperature and filters only change how a token is chosen from them.
@@ -48,14 +48,14 @@ export default function Temperature() {
           <${Slider} label="top p" value=${topP} min=${0.01} max=${1} step=${0.01} onInput=${(value) => setState({ topP: value })} />
           <${Slider} label="min p" value=${minP} min=${0} max=${1} step=${0.01} onInput=${(value) => setState({ minP: value })} />
           <div class="row">
-            <${Button} kind="primary" disabled=${!now} onClick=${() => setState({ seed: seed + 1 })}>Draw ${integer(draws)}${seed ? " others" : ""}<//>
+            <${Button} kind="primary" disabled=${!items.length} onClick=${() => setState({ seed: seed + 1 })}>Draw ${integer(draws)}${seed ? " others" : ""}<//>
             <${Segmented} label="How many draws" value=${draws} options=${[200, 2000, 20000].map((n) => [n, integer(n)])} onInput=${(n) => setState({ draws: n })} />
             <${Button} kind="quiet" onClick=${() => setState(AS_IT_IS)}>Reset<//>
           </div>
-          ${now && html`<${Words} plain=${plain} now=${now} />`}
-          ${counted && html`<${Verdict} counted=${counted} seed=${seed} />`}
+          ${items.length > 0 && html`<${Words} plain=${plain} now=${now} />`}
+          ${counted && items.length > 0 && html`<${Verdict} counted=${counted} seed=${seed} />`}
         </div>
-        ${now ? html`<${DrawnBars} items=${items} draws=${counted ? draws : 0} />` : !error && html`<${Waiting} what="The model reads the text" />`}
+        ${items.length ? html`<${DrawnBars} items=${items} draws=${counted ? draws : 0} />` : !error && html`<${Waiting} what="The model reads the text" />`}
       </div>
     <//>`;
 }
@@ -63,13 +63,13 @@ export default function Temperature() {
 /** A row for each of the likeliest tokens, and one for all others together. */
 function rows(answer, plain, now, counted) {
   const items = answer.ids.map((id, i) => ({
-    label: answer.texts[i], own: plain[id], value: now.probabilities[id], count: counted?.counts.data[id], cut: now.probabilities[id] === 0,
+    key: id, label: answer.texts[i], own: plain[id], value: now.probabilities[id], count: counted?.counts.data[id], cut: now.probabilities[id] === 0,
   }));
   const rest = now.order.slice(answer.ids.length);
   const sum = (values) => rest.reduce((total, id) => total + values[id], 0);
   if (rest.length) {
     const value = sum(now.probabilities);
-    items.push({ label: `${integer(rest.length)} others`, words: true, own: sum(plain), value, count: counted && sum(counted.counts.data), cut: value === 0 });
+    items.push({ key: "others", label: `${integer(rest.length)} others`, words: true, own: sum(plain), value, count: counted && sum(counted.counts.data), cut: value === 0 });
   }
   return items;
 }
@@ -106,7 +106,7 @@ function DrawnBars({ items, draws }) {
         const spread = draws ? (CERTAIN * deviation(draws, item.value)) / draws : 0;
         const [low, high] = [Math.max(0, item.value - spread), Math.min(most, item.value + spread)];
         return html`
-          <li key=${item.label} class=${names(item.cut && "off")}>
+          <li key=${item.key} class=${names(item.cut && "off")}>
             <span class=${names("bar-label", item.words && "in-words")}>${item.words ? item.label : visible(item.label)}</span>
             ${item.words ? html`<span></span>` : html`<span class="bar-track">
               <span class="bar-fill" style=${{ width: left(item.value) }}></span>

@@ -31,12 +31,12 @@ export default function Tokenizer({ parts = ["text", "merges", "train"] }) {
   const asked = (vocabulary) => (vocabulary && state.text ? { vocabulary, text: state.text } : null);
   const answers = [useCompute("tokenize", asked(left)), useCompute("tokenize", asked(right))];
   if (!ready) return null;
-  const answer = answers[1].result?.answer;
+  const answer = state.text ? answers[1].result?.answer : null;
   const word = answer?.words[answer.chips[Math.min(state.chosen, answer.chips.length - 1)]?.word];
   return html`
     ${trouble && html`<${Trouble}>${trouble}<//>`}
     ${parts.includes("text") && html`<${TwoVocabularies} list=${list} names=${[left, right]} answers=${answers} state=${state} setState=${setState} />`}
-    ${parts.includes("merges") && html`<${Merges} vocabulary=${right} word=${word} waiting=${!answer && Boolean(state.text)} step=${state.step} onStep=${(step) => setState({ step })} />`}
+    ${parts.includes("merges") && html`<${Merges} vocabulary=${right} word=${word} waiting=${!answer} step=${state.step} onStep=${(step) => setState({ step })} />`}
     ${parts.includes("train") && html`<${SmallBPE} />`}`;
 }
 

@@ -1,5 +1,6 @@
 """How surprised a model is by each token of a text, and texts of the world that no model has read."""
 
+import codecs
 import math
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,6 +27,7 @@ class SurpriseRequest:
 class Place:
     """One token of a text: its surprise in nats, -ln p, and its rank, 1 for the likeliest.
 
+    `text`: the characters that end with it; none where it is the beginning of one, which the next tokens go on with.
     `word`: the number of the word that it is part of. `likeliest`: what the model expected there, falling.
     """
 
@@ -61,8 +63,9 @@ def surprise(asked: SurpriseRequest, read: Loaded) -> SurpriseAnswer:
     ranks = (logprobs > found).sum(-1) + 1  # T
     top = logprobs.topk(min(asked.top, logprobs.shape[1]))
     places, word, before = [], 0, ""
+    characters = codecs.getincrementaldecoder("utf-8")(errors="replace")
     for t, id in enumerate(ids):
-        text = tokenizer.decode([id])
+        text = characters.decode(tokenizer.token_bytes(id), final=t + 1 == len(ids))
         if before and (text[:1].isspace() or before[-1:].isspace()):
             word += 1
         before = text

@@ -20,7 +20,7 @@ export function ContinueFigure() {
   const model = modelOr(list, state.model);
   const asked = model && state.text ? { model, text: state.text, max_tokens: 60, temperature: state.temperature, seed: state.seed } : null;
   const { result, error } = useCompute("writing", asked);
-  const answer = result?.answer;
+  const answer = asked && !error ? result?.answer : null;
   const surprise = answer && -answer.logprobs.reduce((sum, one) => sum + one, 0) / Math.max(1, answer.logprobs.length);
   return html`
     <${Figure} title="It goes on" result=${result}

@@ -50,10 +50,10 @@ export function GRPOFigure() {
     <${Figure} title="The same stage, in a run of this machine" note=${`${run.name}/${stage}`} result=${{ shows: "orrery.stages.grpo.GRPOStage.score" }}
       table=${{ columns: ["step", "mean reward", "groups without spread", "tokens"],
         rows: table.step.map((step, i) => [step, lines[0].values[i] ?? "", lines[1].values[i] ?? "", column("completions/mean_length")[i] ?? ""]) }}
-      caption="The dashed line is the share of groups that taught nothing. A small model solves few of these sums, most groups are all wrong, and the reward
+      caption="The dashed line is the share of groups that taught nothing. Where a model solves few of these sums most groups are all wrong, and the reward
         hardly moves: reinforcement needs something to reinforce."
       controls=${runs.length > 1 && html`<${Select} label="Run" value=${run.name} options=${runs.map((one) => [one.name, one.name])} onInput=${(name) => setState({ run: name })} />`}>
-      <${Chart} label="Reward and groups without spread against steps" x=${table.step} xLabel="step" height=${220} lines=${lines} />
+      <${Chart} label="Reward and groups without spread against steps" x=${table.step} xLabel="step" yLabel="mean, share" height=${220} lines=${lines} />
     <//>`;
 }
 

@@ -87,8 +87,8 @@ function Memory({ of, tokens }) {
         <div class="gauge" role="img" aria-label=${`${integer(tokens)} of ${integer(of.context)} tokens`}><span style=${{ width: percent(tokens / of.context) }}></span></div>
         <p class="small number" data-name="conversation" data-value=${tokens}>This conversation: ${integer(tokens)} tokens
           × ${bytes(of.token_bytes)} = <strong>${bytes(tokens * of.token_bytes)}</strong> of keys and values.</p>`}
-      <p class="small number muted">The engine: ${integer(of.held)} tokens being written on of ${integer(of.capacity)} that there is room
-        for; ${bytes(of.bytes)} with the weights; ${of.running} running, ${of.waiting} waiting.</p>
+      <p class="small number muted">The engine’s cache: ${integer(of.held)} of ${integer(of.capacity)} tokens in use; ${bytes(of.bytes)} with
+        the weights; ${of.running} running, ${of.waiting} waiting.</p>
     </div>`;
 }
 

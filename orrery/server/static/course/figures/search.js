@@ -37,7 +37,7 @@ export function SearchFigure() {
             data-right=${rightBeyond(rule, name, given)}>${rightBeyond(rule, name, given)} of ${rule.next.length}</td>`)}</tr></tfoot>`}</table>
       </div>
       ${result && html`<p class="small muted" aria-live="polite">${rules.length
-        ? `The shortest came after trying ${integer(result.answer.tried)} expressions of different values at most.`
+        ? `The search looked at ${integer(result.answer.tried)} expressions of different values.`
           : `None of ${integer(result.answer.tried)} expressions of up to ${result.answer.size} signs gives these rows: the table is the shortest program that this search knows.`}</p>`}
       ${!result && !error && html`<${Waiting} what="Trying expressions" />`}
       ${error && html`<${Trouble}>${error}<//>`}

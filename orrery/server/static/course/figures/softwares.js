@@ -9,7 +9,7 @@ import { href, useUrlState } from "../../kit/route.js";
 import { useStyle } from "../../kit/style.js";
 
 const RULES = "birthplace: born, birthplace, come from\njob: job, trade, living\nemployer: company, employer, work for\ninstrument: instrument, play\nfood: food, eat\nnickname: nickname, call";
-const KINDS = [["rules", "1.0 rules"], ["weights", "2.0 weights"], ["prompt", "3.0 prompt"]];
+const KINDS = [["rules", "1.0\u00a0rules"], ["weights", "2.0\u00a0weights"], ["prompt", "3.0\u00a0prompt"]];
 
 /** Of some questions, how many a kind of software gets right. */
 export const rightOf = (questions, kind) => questions.filter((question) => question[kind] === question.truth).length;
@@ -22,7 +22,7 @@ export function SoftwaresFigure() {
   const model = modelOr(list, state.model);
   const { result, error } = useCompute("three-softwares", model ? { model, rules: state.rules, examples: state.examples } : null);
   if (!ready) return null;
-  const answer = result?.answer;
+  const answer = error ? null : result?.answer;
   const questions = answer?.questions ?? [];
   const wrong = questions.filter((question) => KINDS.some(([kind]) => question[kind] !== question.truth));
   const shown = all ? questions : wrong.slice(0, 8);

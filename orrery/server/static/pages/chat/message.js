@@ -12,8 +12,7 @@ export function Message({ message, chat, how, busy, last, onEdit }) {
   const isUser = message.role === "user";
   const text = message.content;
   const copy = async () => {
-    await navigator.clipboard.writeText(text);
-    setCopied(true);
+    setCopied(await copies(text));
     setTimeout(() => setCopied(false), 1500);
   };
   const look = () => {
@@ -45,6 +44,9 @@ export function Message({ message, chat, how, busy, last, onEdit }) {
       ${ended && html`<p class="muted small">${ended}</p>`}
     </article>`;
 }
+
+/** Take a text to the clipboard -> whether the browser did. */
+const copies = (text) => navigator.clipboard.writeText(text).then(() => true, () => false);
 
 const ENDED = { stopped: "stopped here", length: "cut off: no room for more tokens", calls: "ended: too many tool calls" };
 
@@ -90,10 +92,7 @@ export function Call({ name, arguments: given }) {
 
 function Code({ language, text }) {
   const [copied, setCopied] = useState(false);
-  const copy = async () => {
-    await navigator.clipboard.writeText(text);
-    setCopied(true);
-  };
+  const copy = async () => setCopied(await copies(text));
   return html`
     <div class="chat-code"><header><span>${language || "code"}</span><${Button} kind="quiet" label="Copy this code" onClick=${copy}>${copied ? "Copied" : "Copy"}<//></header>
       <pre tabindex="0"><code>${text}</code></pre></div>`;

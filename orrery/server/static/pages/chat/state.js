@@ -1,5 +1,5 @@
 // One chat as the page has it: what the database holds, the reply that is being written, the tokens that are known.
-import { get, post, stream } from "../../kit/api.js";
+import { get, post, remove, stream } from "../../kit/api.js";
 import { useEffect, useRef, useState } from "../../kit/html.js";
 import { tokensByMessage } from "./chat.model.js";
 
@@ -7,7 +7,7 @@ const EMPTY = { id: null, model: null, system: null, messages: [] };
 export const TOP = 8; // alternatives of each token
 
 /**
- * `const chat = useChat(7, {onNumber})`: {view, tokens, live, error, busy, ask, answer, stop, goTo, read}.
+ * `const chat = useChat(7, {onNumber})`: {view, tokens, live, error, writing, ask, again, branch, stop, goTo, read, drop}.
  * `view`: as GET /api/chats/7 gives it. `tokens`: {message number: its tokens}. `live`: where tokens that come are pushed.
  * `onNumber(number)` is called when the first question begins a chat.
  */
@@ -33,6 +33,7 @@ export function useChat(number, { onNumber }) {
   }, [number]);
   useEffect(() => () => control.current?.abort(), []); // the reader has left: so ends the reply, and is kept
 
+  /** Let a reply be written -> false where it was refused or has failed. */
   const write = async (path, body, { upTo, question, known = [] }) => {
     setError(null);
     setWriting({ upTo, question });
@@ -50,14 +51,17 @@ export function useChat(number, { onNumber }) {
         live.current.say(event);
       }, { signal: control.current.signal });
     } catch (problem) {
-      if (problem.name === "AbortError" || here.current !== chat) return;
+      if (problem.name === "AbortError" || here.current !== chat) return true;
       setError(problem.message);
       get(`/api/chats/${chat}`).then(setView, () => {}); // what was said before it failed is kept
+      setWriting(null);
+      return false;
     }
     if (here.current === chat) setWriting(null);
+    return true;
   };
 
-  /** Ask `text` after a message (null: at the beginning) -> whether it was sent. */
+  /** Ask `text` after a message (null: at the beginning) -> false where it was refused or has failed. */
   const ask = async (text, after, how) => {
     if (here.current === null) {
       try {
@@ -69,8 +73,7 @@ export function useChat(number, { onNumber }) {
       }
     }
     const at = view.messages.findIndex((message) => message.id === after);
-    await write("ask", { ...how, text, after }, { upTo: at + 1, question: text });
-    return true;
+    return write("ask", { ...how, text, after }, { upTo: at + 1, question: text });
   };
 
   /** Let the question be answered again. */
@@ -115,7 +118,18 @@ export function useChat(number, { onNumber }) {
     }
   };
 
-  return { view, tokens, live: live.current, error, writing, ask, again, branch, stop, goTo, read };
+  /** Delete the chat -> whether it is gone. */
+  const drop = async () => {
+    try {
+      await remove(`/api/chats/${here.current}`);
+      return true;
+    } catch (problem) {
+      setError(problem.message);
+      return false;
+    }
+  };
+
+  return { view, tokens, live: live.current, error, writing, ask, again, branch, stop, goTo, read, drop };
 }
 
 /** A token that was given has no probabilities of its own: those that the page knows of it are shown. */
