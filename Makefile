@@ -23,10 +23,10 @@ run: install
 	$(BIN)/orrery speedrun --minutes $(MINUTES)
 
 test: install
-	$(BIN)/python -m pytest -q -m 'not slow' -n auto --dist loadscope $(PYTEST)
+	$(BIN)/python -m pytest -q -m 'not slow' -n auto --dist loadscope --no-loadscope-reorder $(PYTEST)
 
 test-all: install
-	$(BIN)/python -m pytest -q -n auto --dist loadscope $(PYTEST)
+	$(BIN)/python -m pytest -q -n auto --dist loadscope --no-loadscope-reorder $(PYTEST)
 
 lint: install
 	$(BIN)/ruff check orrery tests benchmarks

@@ -92,11 +92,17 @@ def test_a_finished_run_is_not_written_over(place: Path) -> None:
 
 def test_what_was_made_can_be_talked_to_examined_and_listed(place: Path) -> None:
     assert run("chat", "--model", "runs/speedrun/sft", "--prompt", "Hello!", cwd=place).stdout.endswith("\n")
-    exams = json.loads(typed("eval", "--model", "runs/speedrun/sft", "--json", "--limit", "4", cwd=place).stdout)
+
+    def look(*words: str) -> str:
+        done = typed(*words, cwd=place)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    exams = json.loads(look("eval", "--model", "runs/speedrun/sft", "--json", "--limit", "4"))
     assert [row["exam"] for row in exams["exams"]] == list(EXAM_NAMES)
-    assert "speedrun" in typed("runs", cwd=place).stdout
-    assert "report.html" in typed("runs", "speedrun", cwd=place).stdout
-    assert "residual stream" in typed("model", "runs/speedrun/sft", cwd=place).stdout
+    assert "speedrun" in look("runs")
+    assert "report.html" in look("runs", "speedrun")
+    assert "residual stream" in look("model", "runs/speedrun/sft")
 
 
 def test_text_of_ones_own_takes_the_place_of_the_world(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from tests.once import made_once
 from tests.server.running import PATIENCE, Running
 from tests.studio.tiny import make_runs, make_slow
 
@@ -35,7 +36,9 @@ class Studio(Running):
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the run `tiny`: a base model of a few steps, and an assistant that knows some answers by heart."""
-    return make_runs(tmp_path_factory.mktemp("studio") / "runs")
+    root = tmp_path_factory.mktemp("studio") / "runs"
+    shutil.copytree(made_once("studio-runs", make_runs), root)
+    return root
 
 
 @pytest.fixture(scope="module")
