@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from orrery.scratch.autograd import Value
-from orrery.server.studio.compute import pack, unpack
+from orrery.server.studio.packing import pack, unpack
 from orrery.server.studio.sims.autograd import AutogradRequest, autograd
 from tests.server.running import PATIENCE
 from tests.studio.checks import accessible, fits

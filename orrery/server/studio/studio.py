@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from orrery.server.studio.compute import Pool
 from orrery.server.studio.forms import Command
 from orrery.server.studio.models import StudioModel, find_models, model_named
+from orrery.server.studio.pool import Pool
 
 
 @dataclass

@@ -9,7 +9,9 @@ import psutil
 import pytest
 
 from orrery.errors import ConfigError, InferenceError
-from orrery.server.studio.compute import BINARY, Call, Packed, Pool, pack, unpack
+from orrery.server.studio.compute import Call
+from orrery.server.studio.packing import BINARY, Packed, pack, unpack
+from orrery.server.studio.pool import Pool
 from orrery.server.studio.sims.softmax import SoftmaxRequest
 
 
@@ -47,13 +49,17 @@ def test_it_answers_refuses_and_is_started_again_when_it_dies() -> None:
         with pytest.raises(ConfigError, match="above 0"):
             await pool.call(Call("softmax", SoftmaxRequest((1.0,), temperature=-1)))
         (worker,) = [one for one in psutil.Process().children() if "spawn_main" in " ".join(one.cmdline())]
-        under_way = asyncio.gather(
-            *(pool.call(Call("softmax", SoftmaxRequest((1.0,) * 4096))) for _ in range(50)), return_exceptions=True
-        )
-        await asyncio.sleep(0)
+        os.kill(worker.pid, signal.SIGSTOP)  # so that the first of the calls is surely under way when it dies
+        calls = (pool.call(Call("softmax", SoftmaxRequest((1.0,) * 4096))) for _ in range(5))
+        under_way = asyncio.gather(*calls, return_exceptions=True)
+        await asyncio.sleep(0.5)
         os.kill(worker.pid, signal.SIGKILL)
-        told = await under_way
-        assert any(isinstance(one, InferenceError) for one in told)
+        first_of_all, *others = await under_way
+        assert isinstance(first_of_all, InferenceError)
+        assert all(isinstance(one, Packed) for one in others)
+        (worker,) = [one for one in psutil.Process().children() if "spawn_main" in " ".join(one.cmdline())]
+        worker.kill()  # with nothing to do: nobody need hear of it
+        worker.wait()
         again = unpack(await pool.call(Call("softmax", SoftmaxRequest((1.0, 2.0)))))
         np.testing.assert_array_equal(again["answer"]["probabilities"], first["answer"]["probabilities"])
         pool.close()

@@ -48,7 +48,7 @@ export async function compute(name, asked, { signal } = {}) {
   return unpack(await response.arrayBuffer());
 }
 
-/** What orrery/server/studio/compute.py packs. */
+/** What orrery/server/studio/packing.py packs. */
 export function unpack(buffer) {
   const length = new DataView(buffer).getUint32(0, true);
   const start = Math.ceil((4 + length) / 8) * 8;

@@ -33,8 +33,15 @@ export function useModels(...kinds) {
   return all && (kinds.length ? all.filter((model) => kinds.includes(model.kind)) : all);
 }
 
-/** The name of the one to begin with: `wanted` where it is there, else the first of the list. */
-export const modelOr = (list, wanted) => (list?.some((model) => model.name === wanted) ? wanted : list?.[0]?.name);
+/**
+ * The name of the one to begin with: `wanted` where it is there, else the first of the newest run that came to an
+ * assistant, so that a small training on the way does not take its place; else the first.
+ */
+export function modelOr(list, wanted) {
+  if (list?.some((model) => model.name === wanted)) return wanted;
+  const whole = new Set((models.value ?? []).filter((model) => model.kind === "assistant").map((model) => model.run));
+  return (list?.find((model) => whole.has(model.run)) ?? list?.[0])?.name;
+}
 
 /** Of the models one. */
 export function ModelPicker({ label = "Model", list, value, onInput }) {
