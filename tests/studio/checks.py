@@ -13,10 +13,17 @@ def accessible(page: Page) -> None:
 
 
 def fits(page: Page, width: int = 390) -> None:
-    """Assert that nothing sticks out to the right where the window is narrow; the old width is set again."""
+    """Assert that nothing sticks out to the right where the window is narrow; the old width is set again.
+
+    Charts are drawn anew a moment after the window has changed.
+    """
     before = page.viewport_size
     assert before is not None
     page.set_viewport_size({"width": width, "height": 800})
-    wide = page.evaluate("document.documentElement.scrollWidth")
+    for _ in range(20):
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        if wide <= width:
+            break
+        page.wait_for_timeout(100)
     page.set_viewport_size(before)
     assert wide <= width, f"the page is {wide} pixels wide in a window of {width}"

@@ -1,6 +1,5 @@
 // Lines over an axis, drawn by uPlot, in the colours of the theme. Drag to zoom in, double-click to see all again.
-import uPlot from "uplot";
-import { html, useEffect, useRef } from "./html.js";
+import { html, useEffect, useRef, useState } from "./html.js";
 import { axisNumber, significant } from "./format.js";
 import { useStyle } from "./style.js";
 
@@ -15,14 +14,15 @@ export function Chart({ label, x, lines, xLabel, yLabel, logX = false, logY = fa
   const plot = useRef(null);
   const now = useRef({});
   now.current = { x, lines, marks, onCursor };
-  const ready = useStyle("vendor/uplot.css");
+  const Plot = useLibrary(box);
+  const ready = useStyle("vendor/uplot.css") && Plot !== null;
   const shape = JSON.stringify([logX, logY, height, xLabel, yLabel, sync, legend, lines.map((line) => [line.label, line.colour, line.faint, line.dashed])]);
   useEffect(() => {
     if (!ready) return undefined;
     const build = () => {
       plot.current?.destroy();
       const options = settings({ logX, logY, height, xLabel, yLabel, sync, legend, width: box.current.clientWidth, lines, now });
-      plot.current = new uPlot(options, columns(now.current), box.current);
+      plot.current = new Plot(options, columns(now.current), box.current);
       if (plotRef) plotRef.current = plot.current;
     };
     build();
@@ -45,6 +45,26 @@ export function Chart({ label, x, lines, xLabel, yLabel, logX = false, logY = fa
     if (zoomed) chart.redraw();
   }, [x, lines, marks]);
   return html`<div class="chart" role="img" aria-label=${label} ref=${box} style=${{ minHeight: `${height}px`, overflow: "hidden" }}></div>`;
+}
+
+/** uPlot, loaded when the first chart comes near; null before. */
+function useLibrary(box) {
+  const [library, setLibrary] = useState(null);
+  useEffect(() => {
+    let here = true;
+    const arrive = ([entry]) => {
+      if (!entry.isIntersecting) return;
+      near.disconnect();
+      import("uplot").then((module) => here && setLibrary(() => module.default), () => {}); // the table is there without it
+    };
+    const near = new IntersectionObserver(arrive, { rootMargin: "600px" });
+    near.observe(box.current);
+    return () => {
+      here = false;
+      near.disconnect();
+    };
+  }, []);
+  return library;
 }
 
 const columns = ({ x, lines }) => [x, ...lines.map((line) => line.values)];

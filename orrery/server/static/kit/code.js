@@ -54,7 +54,7 @@ export function Source({ name }) {
   }, [name]);
   const { source, error } = state;
   if (error) return html`<${Trouble}>${error}<//>`;
-  if (!source) return html`<${Waiting} what="Reading the source" />`;
+  if (!source) return html`<div class="source-wait"><${Waiting} what="Reading the source" /></div>`;
   return html`
     <figure class="source">
       <figcaption><span>${source.file}</span> <span class="muted">from line ${source.line}</span></figcaption>
