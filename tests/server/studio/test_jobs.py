@@ -1,9 +1,11 @@
 """Trainings that the studio starts: processes of their own, which can be steered, stopped, resumed and found again."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from orrery.cli import COMMANDS
@@ -34,6 +36,16 @@ def statuses(folder: Path) -> list[str]:
 def steps(folder: Path) -> int:
     events = read_events(folder) if (folder / FILE).exists() else []
     return max((event["step"] for event in events), default=0)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left() -> Iterator[None]:
+    """Wait for what a test has started and a studio has not asked for since: other tests look for what is left over."""
+    before = {child.pid for child in psutil.Process().children()}
+    yield
+    for child in psutil.Process().children():
+        if child.pid not in before:
+            child.wait(60)
 
 
 def test_a_training_is_started_steered_stopped_and_resumed_and_another_studio_finds_it(tmp_path: Path) -> None:
