@@ -35,39 +35,6 @@ from orrery.training.events import read_events
 ORRERY = [sys.executable, "-m", "orrery"]
 TRAIN = "--vocab-size 1024 --world-megabytes 2 --shape.width 128 --train.rows 8 --train.steps 1000000"
 EDGE = 1.0  # seconds at both ends of a window that do not count
-FRAMES = """async ([points, seconds]) => {
-  const { html, render } = await import("/static/kit/html.js");
-  const { Chart } = await import("/static/kit/chart.js");
-  const box = document.createElement("div");
-  document.body.replaceChildren(box);
-  const x = Array.from({ length: points }, (_, i) => i);
-  const y = x.map((i) => 6 / (1 + i / 500) + Math.random());
-  const lines = () => [
-    { label: "raw", values: [...y], faint: true },
-    { label: "smooth", values: y.map((v) => v - 0.5), colour: 2 },
-  ];
-  const draw = () => render(html`<${Chart} label="loss" x=${[...x]} lines=${lines()} xLabel="step" />`, box);
-  draw();
-  const tasks = [];
-  const note = (list) => list.getEntries().forEach((entry) => tasks.push(entry.duration));
-  new PerformanceObserver(note).observe({ type: "longtask" });
-  const timer = setInterval(() => { x.push(x.length); y.push(Math.random()); draw(); }, 125);
-  const gaps = [];
-  let last = 0;
-  const end = performance.now() + 1000 * seconds;
-  await new Promise((done) => {
-    const frame = (now) => {
-      if (last) gaps.push(now - last);
-      last = now;
-      if (now < end) requestAnimationFrame(frame); else done();
-    };
-    requestAnimationFrame(frame);
-  });
-  clearInterval(timer);
-  return { gaps: gaps.slice(30), tasks };
-}"""  # fmt: skip
-
-
 WATCH = """async (seconds) => {
   const [gaps, tasks] = [[], []];
   const note = (list) => list.getEntries().forEach((entry) => tasks.push(entry.duration));
@@ -83,6 +50,21 @@ WATCH = """async (seconds) => {
     requestAnimationFrame(frame);
   });
   return { gaps, tasks };
+}"""
+GROW = """async (points) => {
+  const { html, render } = await import("/static/kit/html.js");
+  const { Chart } = await import("/static/kit/chart.js");
+  const box = document.createElement("div");
+  document.body.replaceChildren(box);
+  const x = Array.from({ length: points }, (_, i) => i);
+  const y = x.map((i) => 6 / (1 + i / 500) + Math.random());
+  const lines = () => [
+    { label: "raw", values: [...y], faint: true },
+    { label: "smooth", values: y.map((v) => v - 0.5), colour: 2 },
+  ];
+  const draw = () => render(html`<${Chart} label="loss" x=${[...x]} lines=${lines()} xLabel="step" />`, box);
+  draw();
+  setInterval(() => { x.push(x.length); y.push(Math.random()); draw(); }, 125);
 }"""
 STANDS = """async () => {
   const ready = () => document.querySelector("main h1") && !document.querySelector(".waiting");
@@ -171,7 +153,9 @@ def frames(root: Path, seconds: float, points: int) -> None:
     with Studio(root) as studio, browser() as chromium:
         page = chromium.new_page()
         page.goto(studio.url)
-        tell(page.evaluate(FRAMES, [points, seconds]), f"{points:,} points")
+        page.evaluate(GROW, points)
+        page.wait_for_selector(".chart canvas")
+        tell(page.evaluate(WATCH, seconds), f"{points:,} points")
 
 
 def live(root: Path, seconds: float) -> None:

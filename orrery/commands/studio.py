@@ -30,8 +30,8 @@ DRAIN_SECONDS = 2.0
 class StudioCommand:
     """Open the studio: a course on how language models work and are made, and a lab for your own runs.
 
-    Everything in it is computed here, by the models in your runs folder; it needs no network. It is also a server as
-    `orrery serve` is one. Trainings that are started in it go on when it is closed.
+    What it shows is computed here, by the models in your runs folder; what was measured elsewhere is marked so. No
+    network is needed. It is also a server as `orrery serve` is one. Trainings started in it go on when it is closed.
 
     Example: orrery studio
     Example: orrery studio --root runs --port 9000 --no-browser

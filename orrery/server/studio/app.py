@@ -68,8 +68,7 @@ def add_models(router: APIRouter, talk: Talk) -> None:
 
     @router.get("/models", summary="The models of all runs")
     async def models() -> list[StudioModel]:
-        await talk.models()
-        return await asyncio.to_thread(talk.studio.models)
+        return await talk.look()
 
     @router.get("/source", summary="A piece of the package's source")
     async def source(

@@ -60,12 +60,30 @@ def made(run: Path) -> str:
 
 def models_of(run: Path) -> Iterator[StudioModel]:
     """The models of a run, the oldest first; folders that are no models of ours are left out."""
-    folders = [path for path in run.glob("*") if (path / WEIGHTS).is_file() and (path / "config.json").is_file()]
+    folders = [path for path in run.glob("*") if (path / WEIGHTS).is_file()]
     for folder in sorted(folders, key=lambda path: (path / WEIGHTS).stat().st_mtime):
-        try:
-            yield read_model(folder, (folder / WEIGHTS).stat().st_mtime)
-        except OrreryError:  # of another kind, such as an embedder
-            continue
+        if (model := model_in(folder)) is not None:
+            yield model
+
+
+def model_in(folder: Path) -> StudioModel | None:
+    """The model in a folder; None where there is none, or one of another kind, such as an embedder."""
+    if not ((folder / WEIGHTS).is_file() and (folder / "config.json").is_file()):
+        return None
+    try:
+        return read_model(folder, (folder / WEIGHTS).stat().st_mtime)
+    except OrreryError:
+        return None
+
+
+def model_named(root: Path, name: str) -> StudioModel:
+    """The model of this name, without looking at all the others. Raises Problem 404 when there is none."""
+    run, _, stage = name.partition("/")
+    plain = all(part not in ("", ".", "..") and "/" not in part for part in (run, stage))  # nothing leads out of here
+    model = model_in(root / run / stage) if plain and (root / run / "run.json").is_file() else None
+    if model is not None:
+        return model
+    raise Problem(404, f"there is no model {name!r} in {root}", "model_not_found", "model")
 
 
 @lru_cache(maxsize=512)
@@ -97,11 +115,3 @@ def done(folder: Path, what: Literal["step", "tokens"]) -> int:
     except (FileNotFoundError, ValueError):
         return 0
     return int(state[what])
-
-
-def model_named(root: Path, name: str) -> StudioModel:
-    """The model of this name. Raises Problem 404 when there is none."""
-    for model in find_models(root):
-        if model.name == name:
-            return model
-    raise Problem(404, f"there is no model {name!r} in {root}", "model_not_found", "model")

@@ -21,6 +21,7 @@ from orrery.inference.sampling import Sampling
 from orrery.server.logprobs import LEAST
 from orrery.server.names import ServedModel
 from orrery.server.service import Service
+from orrery.server.studio.models import StudioModel
 from orrery.server.studio.studio import Studio
 from orrery.tokenizers.bpe import BPE
 
@@ -40,11 +41,16 @@ class Talk:
         """The database of the runs, which is made where there is none."""
         return open_database(self.studio.root)
 
-    async def models(self) -> dict[str, ServedModel]:
-        """The models that can write, by name. The engine learns of those that are new, and of new weights."""
+    async def look(self) -> list[StudioModel]:
+        """All models as the runs have them now. The engine learns of those that write: the new, and new weights."""
         found = await asyncio.to_thread(self.studio.models)
         folders = {model.name: self.studio.root / model.name for model in found if model.kind != "reward"}
         await asyncio.to_thread(self.service.know, folders)
+        return found
+
+    async def models(self) -> dict[str, ServedModel]:
+        """The models that can write, by name, as they are now."""
+        await self.look()
         return self.service.models
 
     async def model(self, name: str) -> ServedModel:

@@ -20,7 +20,7 @@ from fastapi import APIRouter
 
 from orrery.errors import TokenizerError
 from orrery.server.errors import Problem
-from orrery.server.studio.models import find_models
+from orrery.server.studio.models import find_models, model_named
 from orrery.tokenizers.bpe import BPE
 
 CHARACTERS, BYTES = "characters", "bytes"
@@ -45,10 +45,15 @@ def find_vocabularies(root: Path) -> list[StudioVocabulary]:
 
 def place_of(root: Path, name: str) -> Place:
     """Where the vocabulary of this name is. Raises Problem 404 when there is none."""
-    for found in find_vocabularies(root):
-        if found.name == name:
-            return name if found.kind == "built-in" else root / name
-    raise Problem(404, f"there is no vocabulary {name!r} in {root}", "vocabulary_not_found", "vocabulary")
+    if name in (CHARACTERS, BYTES):
+        return name
+    if name not in ("", ".", "..") and "/" not in name and _lies_in(root / name):
+        return root / name
+    try:
+        return root / model_named(root, name).name
+    except Problem:
+        message = f"there is no vocabulary {name!r} in {root}"
+        raise Problem(404, message, "vocabulary_not_found", "vocabulary") from None
 
 
 def read_vocabulary(place: Place) -> BPE | None:
