@@ -17,9 +17,10 @@ import torch
 
 from orrery.errors import ContextFull
 from orrery.inference.engine import Engine
-from orrery.inference.row import Row
+from orrery.inference.row import Row, Written
 from orrery.inference.sampling import Sampling, before
 from orrery.inference.turns import MALFORMED
+from orrery.tokenizers.bpe import BPE
 from orrery.tokenizers.chat import Message, render
 from orrery.tokenizers.parse import parse_assistant
 from orrery.tokenizers.special import TOOL_CALL
@@ -64,17 +65,26 @@ class Session:
         self.batch.banned = torch.cat([self.banned, torch.tensor(refused, dtype=torch.long, device=self.banned.device)])
         while not self.row.done and len(self.row.ids) - self.row.begun < self.most:
             self.batch.step()
-        written = self.row.written
-        self.stopped = written.stopped
-        message = parse_assistant(written.ids[: -1 if written.stopped else None], self.tokenizer)
-        message["content"] = before(message["content"], written.stop)
-        malformed = MALFORMED if self.call in written.ids and not message.get("tool_calls") else ""
-        return Said(message, malformed, cut=not (written.stopped or written.stop))
+        self.stopped = self.row.written.stopped
+        return said_by(self.row.written, self.tokenizer)
 
     def feed(self, messages: Sequence[Message]) -> None:
         """Tell the model something before it writes on. Raises ContextFull when it does not fit."""
-        end = [] if self.stopped else [self.tokenizer.im_end_id]
-        ids = [*end, *self.tokenizer.encode("\n"), *render(messages, self.tokenizer, add_generation_prompt=True).ids]
+        ids = told(messages, self.tokenizer, self.stopped)
         if len(ids) > self.room:
             raise ContextFull(f"the model's context of {self.batch.length} tokens is full: {len(ids)} more do not fit")
         self.batch.go_on(self.row, ids)
+
+
+def said_by(written: Written, tokenizer: BPE) -> Said:
+    """The message that these tokens are."""
+    message = parse_assistant(written.ids[: -1 if written.stopped else None], tokenizer)
+    message["content"] = before(message["content"], written.stop)
+    malformed = MALFORMED if tokenizer.id_of(TOOL_CALL) in written.ids and not message.get("tool_calls") else ""
+    return Said(message, malformed, cut=not (written.stopped or written.stop))
+
+
+def told(messages: Sequence[Message], tokenizer: BPE, stopped: bool) -> list[int]:
+    """The ids that tell a model something behind its message, which it `stopped` by itself or which was cut."""
+    end = [] if stopped else [tokenizer.im_end_id]
+    return [*end, *tokenizer.encode("\n"), *render(messages, tokenizer, add_generation_prompt=True).ids]

@@ -23,11 +23,11 @@ from pydantic import BaseModel
 from orrery.agents.loop import run_agent
 from orrery.agents.steps import Action, to_json
 from orrery.errors import ContextFull
-from orrery.inference.row import TokenScore
-from orrery.inference.sampling import MOST_SHIFT, Sampling, before
+from orrery.inference.row import TokenScore, Written
+from orrery.inference.sampling import MOST_SHIFT, Sampling
 from orrery.inference.scheduler import Update
-from orrery.inference.session import Said
-from orrery.inference.turns import MALFORMED, cut
+from orrery.inference.session import Said, said_by, told
+from orrery.inference.turns import cut
 from orrery.server.errors import Problem
 from orrery.server.names import ServedModel
 from orrery.server.replying import STREAMS
@@ -36,7 +36,6 @@ from orrery.server.studio.talk import Asked, label
 from orrery.server.studio.writing import Token, TokenReader
 from orrery.tokenizers.chat import render
 from orrery.tokenizers.messages import Message
-from orrery.tokenizers.parse import parse_assistant
 from orrery.tokenizers.special import TOOL_CALL
 from orrery.tools.registry import Tool
 
@@ -171,8 +170,8 @@ class AgentRun:
 
     async def _say(self, may_call: bool) -> Said:
         tokenizer, engine = self.model.tokenizer, self.service.engine
-        call = tokenizer.id_of(TOOL_CALL)
-        sampling = replace(self.sampling, logit_bias=() if may_call else ((call, -MOST_SHIFT),))
+        refused = ((tokenizer.id_of(TOOL_CALL), -MOST_SHIFT),)
+        sampling = replace(self.sampling, logit_bias=() if may_call else refused)
         reader, count = TokenReader(tokenizer), TokenCount(self.service.metrics, self.model.name)
         written: list[TokenScore] = []
         last = Update(0)
@@ -186,17 +185,13 @@ class AgentRun:
                     self._came.put_nowait(reader.read(score, ends=last.stopped))
         ids = [score.id for score in written]
         self.ids, self._stopped = [*self.ids, *ids], last.stopped
-        message = parse_assistant(ids[: -1 if last.stopped else None], tokenizer)
-        message["content"] = before(message["content"], last.stop)
-        malformed = MALFORMED if call in ids and not message.get("tool_calls") else ""
-        return Said(message, malformed, cut=not (last.stopped or last.stop))
+        return said_by(Written(ids, [score.logprob for score in written], last.stopped, last.stop), tokenizer)
 
     def tell(self, observations: Sequence[str]) -> None:
         """Give the model what its calls returned. Raises ContextFull when that does not fit."""
         tokenizer = self.model.tokenizer
         results: list[Message] = [{"role": "tool", "content": cut(text, tokenizer)} for text in observations]
-        end = [] if self._stopped else [tokenizer.im_end_id]
-        ids = [*end, *tokenizer.encode("\n"), *render(results, tokenizer, add_generation_prompt=True).ids]
+        ids = told(results, tokenizer, self._stopped)
         if len(self.ids) + len(ids) >= self.service.context(self.model):
             raise ContextFull(f"the context of {self.model.name} is full: {len(ids)} more tokens do not fit")
         self.ids = [*self.ids, *self._fed(ids)]

@@ -20,7 +20,7 @@ from torch import Tensor
 from orrery.errors import OrreryError
 from orrery.scratch import tensors
 from orrery.server.errors import Problem
-from orrery.server.studio.models import made
+from orrery.server.studio.models import is_plain, made
 from orrery.stages.microgpt import STAGE, MicroRun
 
 SHAPE = "shape.json"
@@ -57,7 +57,7 @@ def find_micro(root: Path) -> list[StudioMicro]:
 
 def micro_folder(root: Path, name: str) -> Path:
     """The folder of the run of this name. Raises Problem 404 when there is none."""
-    if name not in {path.parent.parent.name for path in root.glob(f"*/{STAGE}/{SHAPE}")}:
+    if not (is_plain(name) and (root / name / STAGE / SHAPE).is_file()):
         raise Problem(404, f"there is no run of microGPT {name!r} in {root}", "run_not_found", "micro")
     return root / name
 

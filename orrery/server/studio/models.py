@@ -79,11 +79,16 @@ def model_in(folder: Path) -> StudioModel | None:
 def model_named(root: Path, name: str) -> StudioModel:
     """The model of this name, without looking at all the others. Raises Problem 404 when there is none."""
     run, _, stage = name.partition("/")
-    plain = all(part not in ("", ".", "..") and "/" not in part for part in (run, stage))  # nothing leads out of here
-    model = model_in(root / run / stage) if plain and (root / run / "run.json").is_file() else None
+    known = is_plain(run) and is_plain(stage) and (root / run / "run.json").is_file()
+    model = model_in(root / run / stage) if known else None
     if model is not None:
         return model
     raise Problem(404, f"there is no model {name!r} in {root}", "model_not_found", "model")
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name that a page sends leads to something in a folder, and nowhere else."""
+    return name not in ("", ".", "..") and "/" not in name
 
 
 @lru_cache(maxsize=512)

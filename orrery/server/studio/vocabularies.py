@@ -20,7 +20,7 @@ from fastapi import APIRouter
 
 from orrery.errors import TokenizerError
 from orrery.server.errors import Problem
-from orrery.server.studio.models import find_models, model_named
+from orrery.server.studio.models import find_models, is_plain, model_named
 from orrery.tokenizers.bpe import BPE
 
 CHARACTERS, BYTES = "characters", "bytes"
@@ -47,7 +47,7 @@ def place_of(root: Path, name: str) -> Place:
     """Where the vocabulary of this name is. Raises Problem 404 when there is none."""
     if name in (CHARACTERS, BYTES):
         return name
-    if name not in ("", ".", "..") and "/" not in name and _lies_in(root / name):
+    if is_plain(name) and _lies_in(root / name):
         return root / name
     try:
         return root / model_named(root, name).name
