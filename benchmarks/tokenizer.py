@@ -1,4 +1,4 @@
-"""Our tokenizer beside Hugging Face's tokenizers: time to train, speed of encoding.
+"""Our tokenizer beside Hugging Face's tokenizers, tiktoken and rustbpe: time to train, speed of encoding.
 
     python benchmarks/tokenizer.py PATH… [--vocab-size 4096] [--rounds 5] [--megabytes 20]
 
@@ -7,7 +7,8 @@ folder in a fixed shuffled order) up to so many megabytes. The contenders take t
 else the machine does hits all alike; the ratios are of medians. Both may use all cores.
 How many they did use, and how many there were to be had, is printed with the figures: parallel programs compared on a
 machine that gives them one core say nothing about two. tokenizers trains from the same documents in memory and from
-one file, which is its fastest way.
+one file, which is its fastest way. rustbpe (`pip install rustbpe`) trains from the same documents and takes part where
+it is installed. We encode by tiktoken, from the ranks that we trained; tiktoken alone shows what we add to it.
 """
 
 import argparse
@@ -20,14 +21,22 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import tiktoken
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
 from orrery.tokenizers.bpe import BPE
 from orrery.tokenizers.counting import usable_cores
 from orrery.tokenizers.special import RESERVED
 from orrery.tokenizers.split import QWEN2_PATTERN
+
+try:
+    import rustbpe
+except ImportError:
+    rustbpe = None
 
 # Half a second of work for one core, by the clock.
 BUSY = "import time; end = time.perf_counter() + 0.5\nwhile time.perf_counter() < end: pass"
@@ -131,6 +140,12 @@ def train_from_file(file: str) -> None:
     tokenizer.train([file], trainer)
 
 
+def rustbpe_trained(texts: list[str]) -> Any:
+    tokenizer = rustbpe.Tokenizer()
+    tokenizer.train_from_iterator(iter(texts), args.vocab_size, pattern=QWEN2_PATTERN)
+    return tokenizer
+
+
 def main() -> None:
     texts = read_texts(args.paths, int(args.megabytes * 1e6))
     megabytes = sum(len(text.encode()) for text in texts) / 1e6
@@ -139,28 +154,33 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "all.txt"
         file.write_text("\n".join(texts), encoding="utf-8")
-        result = in_turns(
-            {
-                "orrery": lambda: BPE.train(texts, args.vocab_size),
-                "tokenizers, documents in memory": lambda: train_from_memory(texts),
-                "tokenizers, one file": lambda: train_from_file(str(file)),
-            },
-            args.rounds,
-        )
+        training: dict[str, Callable[[], object]] = {
+            "orrery": lambda: BPE.train(texts, args.vocab_size),
+            "tokenizers, documents in memory": lambda: train_from_memory(texts),
+            "tokenizers, one file": lambda: train_from_file(str(file)),
+        }
+        if rustbpe is not None:
+            training["rustbpe"] = lambda: rustbpe_trained(texts)
+        result = in_turns(training, args.rounds)
         show(f"training a vocabulary of {args.vocab_size}", result, megabytes)
 
         ours = BPE.train(texts, args.vocab_size)
         ours.save(Path(folder))
+        alone = tiktoken.Encoding("alone", pat_str=QWEN2_PATTERN, mergeable_ranks=dict(ours.ranks), special_tokens={})
+        rusts = None if rustbpe is None else rustbpe_trained(texts)
         theirs = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
         for threads in sorted({1, cores}):
             os.environ["TOKENIZERS_PARALLELISM"] = "false" if threads == 1 else "true"  # read at each call
-            result = in_turns(
-                {
-                    "orrery (tiktoken)": lambda threads=threads: ours.encode_batch(texts, threads),  # type: ignore[misc]
-                    "tokenizers": lambda: theirs.encode_batch_fast(texts),
-                },
-                args.rounds,
-            )
+            encoders: dict[str, Callable[[], object]] = {
+                "orrery (by tiktoken)": partial(ours.encode_batch, texts, threads),
+                "tiktoken": partial(alone.encode_ordinary_batch, texts, num_threads=threads),
+                "tokenizers": lambda: theirs.encode_batch_fast(texts),
+            }
+            if rusts is not None and threads == 1:  # its batches always use all cores
+                encoders["rustbpe"] = lambda: [rusts.encode(text) for text in texts]
+            elif rusts is not None:
+                encoders["rustbpe"] = partial(rusts.batch_encode, texts)
+            result = in_turns(encoders, args.rounds)
             show(f"encoding, {'one core' if threads == 1 else 'all cores'}", result, megabytes)
 
 

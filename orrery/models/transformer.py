@@ -29,6 +29,7 @@ from orrery.errors import InferenceError
 from orrery.models.cache import KVCache
 from orrery.models.config import Architecture, RopeScaling, TransformerConfig
 from orrery.models.copying import set_copying_heads
+from orrery.models.cross_entropy import cross_entropy
 from orrery.models.layers import Block, Pass, make_norm, rotary_frequencies, rotary_tables
 
 __all__ = ["Architecture", "KVCache", "RopeScaling", "Transformer", "TransformerConfig", "segment_positions"]
@@ -92,7 +93,16 @@ class Transformer(nn.Module):
 
     def unembed(self, hidden: Tensor) -> Tensor:
         """Logits [... V] of hidden states [... D]; give it the selected positions only where the rest is not needed."""
-        return F.linear(hidden, self.token_embedding.weight if self.config.tied else self.unembedding.weight)
+        return F.linear(hidden, self.unembedding_weight)
+
+    def nats(self, hidden: Tensor, targets: Tensor) -> Tensor:
+        """Cross-entropy of `targets` [N] after hidden states [N D] -> [N], float32: that of `unembed`, in less time."""
+        return cross_entropy(hidden, self.unembedding_weight, targets)
+
+    @property
+    def unembedding_weight(self) -> Tensor:
+        """What makes logits of hidden states [V D]: the token embedding itself where the two are tied."""
+        return self.token_embedding.weight if self.config.tied else self.unembedding.weight
 
     def hidden(
         self,

@@ -104,7 +104,7 @@ def state_logprobs(model: Transformer, states: Tensor, targets: Tensor) -> Tenso
     """Log-probabilities of targets [N] after states [N D] -> [N], float32."""
 
     def score(states: Tensor, targets: Tensor) -> Tensor:
-        return -F.cross_entropy(model.unembed(states).float(), targets, reduction="none")
+        return -model.nats(states, targets)
 
     return in_parts(score, model.config.vocab_size, states, targets)
 
