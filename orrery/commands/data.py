@@ -59,7 +59,7 @@ class ShowCommand:
     Example: orrery data show notes/ 'books/*.txt' --samples 2
     """
 
-    data: tuple[str, ...] = ()
+    data: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
     """Files (.txt .md .jsonl .parquet), folders, globs or hf:NAME. Empty: the embedded world."""
     samples: int = 3
     """How many documents to print."""

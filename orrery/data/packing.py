@@ -15,11 +15,20 @@ each epoch, so that one long text (a book, all of Shakespeare) is seen in shifti
 Order: each epoch is one random permutation of all pieces, packed some thousand at a time. It is a pure function of the
 seed and three counters, which are all that a checkpoint has to keep. In the first epoch some sequences may come before
 all others (``Sequences.first``): what is to be learnt first.
+
+Several processes (ranks) may share each batch. Batch g is the same rows whatever their number: the counters stand for
+whole batches, so a run on two ranks goes on with three, and nothing is left out or read twice.
+
+    batches = PackedBatches(sequences, context=256, rows=16, seed=0)
+    batches.share = (1, 3)       # rank 1 of 3: `next` gives rows 5 … 9 of each batch of 16 (`share_of`), and lays out
+    next(batches).supervised     # no others; so counts are of these rows alone, to be added up over all ranks
+
+`orrery.data.mixture.Mixture` draws from several corpora by weight, and has the same interface.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import ClassVar, Self
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -73,14 +82,14 @@ class Sequences:
 
 @dataclass(frozen=True)
 class Batch:
-    """Packed rows, as a stage's loss reads them. All four are [rows, context], int64."""
+    """Packed rows, as a stage's loss reads them. All four tensors are [rows, context], int64."""
 
     ids: Tensor  # what the model reads
     targets: Tensor  # what it should predict there; IGNORE where nothing is learned
     segments: Tensor  # which piece of its row a token belongs to, from 0; -1 on padding
     sequences: Tensor  # which sequence of the data a token belongs to; -1 on padding
-    metrics: ClassVar[Mapping[str, float]] = {}
-    alarms: ClassVar[Sequence[str]] = ()
+    metrics: Mapping[str, float] = field(default_factory=dict, kw_only=True)  # to be logged of the whole batch
+    alarms: Sequence[str] = field(default=(), kw_only=True)
 
     @property
     def rows(self) -> int:
@@ -99,13 +108,16 @@ class Batch:
 
     def split(self, rows: int) -> list[Self]:
         """Cut the batch into microbatches of at most ``rows`` rows."""
-        names = [field.name for field in fields(self)]
-        parts = zip(*(getattr(self, name).split(rows) for name in names), strict=True)
+        parts = zip(*(tensor.split(rows) for tensor in self._tensors()), strict=True)
         return [type(self)(*part) for part in parts]
 
     def to(self, device: str | torch.device) -> Self:
         """The batch on another device."""
-        return type(self)(*(getattr(self, field.name).to(device, non_blocking=True) for field in fields(self)))
+        moved = (tensor.to(device, non_blocking=True) for tensor in self._tensors())
+        return type(self)(*moved, metrics=self.metrics, alarms=self.alarms)
+
+    def _tensors(self) -> tuple[Tensor, ...]:
+        return self.ids, self.targets, self.segments, self.sequences
 
 
 @dataclass(frozen=True)
@@ -124,29 +136,52 @@ class Pieces:
         return Pieces(self.starts[indices], self.lengths[indices], self.sequences[indices])
 
 
-def cut(sequences: Sequences, context: int, generator: np.random.Generator | None = None) -> Pieces:
-    """Cut sequences longer than ``context`` positions into windows; the others stay whole.
+class Cuts:
+    """The pieces that sequences are cut into, counted through from 0, each worked out when it is asked for.
+
+    Of ten million documents the pieces themselves would be half a gigabyte; here it is their counts.
 
     Args:
         generator: draws the length of the first window (1 to ``context``) of each cut sequence; without one the first
             window is a full one. All later windows but the last are full.
+    """
+
+    def __init__(self, sequences: Sequences, context: int, generator: np.random.Generator | None = None) -> None:
+        total = sequences.stops - sequences.starts - 1  # positions of each sequence
+        long = total > context
+        first = np.minimum(total, context)
+        if generator is not None and long.any():
+            first[long] = generator.integers(1, context + 1, size=int(long.sum()))
+        counts = np.where(total > 0, 1 + -(-(total - first) // context), 0)
+        self._sequences, self._context, self._first = sequences, context, first
+        self._ends = np.cumsum(counts)  # how many pieces there are up to and with each sequence
+
+    def __len__(self) -> int:
+        return self.of_the_first(len(self._ends))
+
+    def of_the_first(self, sequences: int) -> int:
+        """How many pieces the first so many sequences have; theirs are the lowest numbers."""
+        return int(self._ends[sequences - 1]) if sequences else 0
+
+    def pick(self, numbers: np.ndarray) -> "Pieces":
+        """The pieces of these numbers, in this order."""
+        owner = np.searchsorted(self._ends, numbers, side="right")  # a sequence without pieces is never found
+        begin, first = self._sequences.starts[owner], self._first[owner]
+        number = numbers - np.where(owner > 0, self._ends[owner - 1], 0)  # 0, 1, … inside each sequence
+        low = np.where(number == 0, 0, first + (number - 1) * self._context)
+        high = np.minimum(first + number * self._context, self._sequences.stops[owner] - 1 - begin)
+        return Pieces(begin + low, high - low, owner)
+
+
+def cut(sequences: Sequences, context: int, generator: np.random.Generator | None = None) -> Pieces:
+    """Cut sequences longer than ``context`` positions into windows, as `Cuts` says; the others stay whole.
 
     >>> one = Sequences(np.arange(11), np.array([0]), np.array([11]))     # 10 positions
     >>> cut(one, 4).lengths.tolist()
     [4, 4, 2]
     """
-    total = sequences.stops - sequences.starts - 1  # positions of each sequence
-    long = total > context
-    first = np.full(len(total), context, dtype=np.int64)
-    if generator is not None and long.any():
-        first[long] = generator.integers(1, context + 1, size=int(long.sum()))
-    first = np.minimum(first, total)
-    counts = np.where(total > 0, 1 + -(-(total - first) // context), 0)
-    owner = np.repeat(np.arange(len(total)), counts)
-    number = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)  # 0, 1, … inside each sequence
-    begin = np.where(number == 0, 0, first[owner] + (number - 1) * context)
-    end = np.minimum(first[owner] + number * context, total[owner])
-    return Pieces(sequences.starts[owner] + begin, end - begin, owner)
+    cuts = Cuts(sequences, context, generator)
+    return cuts.pick(np.arange(len(cuts)))
 
 
 def best_fit(lengths: np.ndarray, context: int) -> list[list[int]]:
@@ -175,21 +210,18 @@ def best_fit(lengths: np.ndarray, context: int) -> list[list[int]]:
     return rows
 
 
-class PackedBatches(Iterator[Batch]):
-    """Batches without end, epoch after epoch; the same ones for the same data, sizes and seed.
-
-    Args:
-        rows: rows a batch.
-        pad_id: the token that stands on padding; any will do, since nothing sees it.
+class PackedRows:
+    """Rows of pieces without end, epoch after epoch; the same ones for the same data, context and seed.
 
     Raises:
         DataError: no sequence has a token to predict.
     """
 
-    def __init__(self, sequences: Sequences, *, context: int, rows: int, seed: int, pad_id: int = 0) -> None:
-        if sequences.positions() == 0:
+    def __init__(self, sequences: Sequences, *, context: int, seed: int) -> None:
+        self.sequences, self.context, self.seed = sequences, context, seed
+        self.positions = sequences.positions()
+        if self.positions == 0:
             raise DataError("there is nothing to train on: every document or conversation is empty")
-        self.sequences, self.context, self.rows, self.seed, self.pad_id = sequences, context, rows, seed, pad_id
         self._go_to(epoch=0, buffer=0, row=0)
 
     @property
@@ -197,8 +229,19 @@ class PackedBatches(Iterator[Batch]):
         """Epochs finished so far."""
         return self._epoch
 
+    def take(self, rows: int) -> list[Pieces]:
+        """The next so many rows."""
+        chosen: list[Pieces] = []
+        while len(chosen) < rows:
+            if self._row == len(self._packed):
+                self._next_buffer()
+            taken = self._packed[self._row : self._row + rows - len(chosen)]
+            chosen += taken
+            self._row += len(taken)
+        return chosen
+
     def state_dict(self) -> dict[str, int]:
-        """Where the next batch starts: everything that `load_state_dict` needs to go on exactly there."""
+        """Where the next row is: everything that `load_state_dict` needs to go on exactly there."""
         return {"epoch": self._epoch, "buffer": self._buffer, "row": self._row, **self._origin()}
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
@@ -217,7 +260,7 @@ class PackedBatches(Iterator[Batch]):
             "seed": self.seed,
             "context": self.context,
             "sequences": len(self.sequences.starts),
-            "positions": self.sequences.positions(),
+            "positions": self.positions,
             "first": self.sequences.first,
         }
 
@@ -225,16 +268,6 @@ class PackedBatches(Iterator[Batch]):
         self._epoch, self._buffer, self._row = epoch, buffer, row
         self._start_epoch()
         self._fill_buffer()
-
-    def __next__(self) -> Batch:
-        chosen: list[Pieces] = []
-        while len(chosen) < self.rows:
-            if self._row == len(self._packed):
-                self._next_buffer()
-            taken = self._packed[self._row : self._row + self.rows - len(chosen)]
-            chosen += taken
-            self._row += len(taken)
-        return assemble(self.sequences, chosen, self.context, self.pad_id)
 
     def _next_buffer(self) -> None:
         self._buffer, self._row = self._buffer + 1, 0
@@ -245,40 +278,90 @@ class PackedBatches(Iterator[Batch]):
 
     def _start_epoch(self) -> None:
         generator = np.random.default_rng([self.seed, self._epoch])
-        self._pieces = cut(self.sequences, self.context, generator)
-        order = generator.permutation(len(self._pieces))
-        early = self._pieces.sequences[order] < (self.sequences.first if self._epoch == 0 else 0)
-        parts = [part for part in (order[early], order[~early]) if len(part)]
+        self._cuts = Cuts(self.sequences, self.context, generator)
+        order = generator.permutation(len(self._cuts))
+        parts = [order]
+        if self.sequences.first and self._epoch == 0:
+            early = order < self._cuts.of_the_first(self.sequences.first)
+            parts = [part for part in (order[early], order[~early]) if len(part)]
         self._buffers = [buffer for part in parts for buffer in np.array_split(part, -(-len(part) // BUFFER))]
 
     def _fill_buffer(self) -> None:
-        pieces = self._pieces.pick(self._buffers[self._buffer])
+        pieces = self._cuts.pick(self._buffers[self._buffer])
         packed = best_fit(pieces.lengths, self.context)
         # Best fit puts the longest pieces first; the rows are shuffled so that batches do not go from long to short.
         order = np.random.default_rng([self.seed, self._epoch, self._buffer]).permutation(len(packed))
         self._packed = [pieces.pick(packed[row]) for row in order]
 
 
+class PackedBatches(Iterator[Batch]):
+    """Batches of packed rows without end; the same ones for the same data, sizes and seed.
+
+    Args:
+        rows: rows a batch.
+        pad_id: the token that stands on padding; any will do, since nothing sees it.
+
+    Attributes:
+        share: (rank, number of ranks): which rows of each batch `next` gives; all of them, unless it is set.
+
+    Raises:
+        DataError: no sequence has a token to predict.
+    """
+
+    def __init__(self, sequences: Sequences, *, context: int, rows: int, seed: int, pad_id: int = 0) -> None:
+        self._source = PackedRows(sequences, context=context, seed=seed)
+        self.rows, self.pad_id, self.share = rows, pad_id, (0, 1)
+
+    @property
+    def epoch(self) -> int:
+        """Epochs finished so far."""
+        return self._source.epoch
+
+    def state_dict(self) -> dict[str, int]:
+        """Where the next batch starts, for any number of ranks."""
+        return self._source.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        """Go to a place that `state_dict` gave. Raises `DataError` where it was for other data, sizes or seed."""
+        self._source.load_state_dict(state)
+
+    def __next__(self) -> Batch:
+        rows = self._source.take(self.rows)[share_of(self.rows, *self.share)]
+        return assemble(((self._source.sequences, row) for row in rows), self._source.context, self.pad_id)
+
+
+def share_of(rows: int, rank: int, ranks: int) -> slice:
+    """The rows of a batch that a rank takes: neighbours, and as many as the others take or one more.
+
+    >>> [share_of(16, rank, 3) for rank in range(3)]
+    [slice(0, 5, None), slice(5, 10, None), slice(10, 16, None)]
+    """
+    return slice(rows * rank // ranks, rows * (rank + 1) // ranks)
+
+
 def packed_once(sequences: Sequences, *, context: int, rows: int, pad_id: int = 0) -> Iterator[Batch]:
     """Every position exactly once, in a fixed order: for evaluation. The last batch may have fewer rows."""
     pieces = cut(sequences, context)
-    waiting: list[Pieces] = []
+    waiting: list[tuple[Sequences, Pieces]] = []
     for start in range(0, len(pieces), BUFFER):
         some = pieces.pick(np.arange(start, min(start + BUFFER, len(pieces))))
-        waiting += [some.pick(row) for row in best_fit(some.lengths, context)]
+        waiting += [(sequences, some.pick(row)) for row in best_fit(some.lengths, context)]
         while len(waiting) >= rows:
-            yield assemble(sequences, waiting[:rows], context, pad_id)
+            yield assemble(waiting[:rows], context, pad_id)
             waiting = waiting[rows:]
     if waiting:
-        yield assemble(sequences, waiting, context, pad_id)
+        yield assemble(waiting, context, pad_id)
 
 
-def assemble(sequences: Sequences, rows: list[Pieces], context: int, pad_id: int) -> Batch:
-    """Lay pieces, given row by row, out as one batch."""
+def assemble(
+    rows: Iterable[tuple[Sequences, Pieces]], context: int, pad_id: int, metrics: Mapping[str, float] | None = None
+) -> Batch:
+    """Lay pieces of sequences, given row by row, out as one batch."""
+    rows = list(rows)
     shape = (len(rows), context)
     ids, targets = np.full(shape, pad_id, dtype=np.int64), np.full(shape, IGNORE, dtype=np.int64)
     segments, owners = np.full(shape, -1, dtype=np.int64), np.full(shape, -1, dtype=np.int64)
-    for row, pieces in enumerate(rows):
+    for row, (sequences, pieces) in enumerate(rows):
         at = 0
         for segment, (start, length) in enumerate(zip(pieces.starts.tolist(), pieces.lengths.tolist(), strict=True)):
             here = slice(at, at + length)
@@ -289,4 +372,4 @@ def assemble(sequences: Sequences, rows: list[Pieces], context: int, pad_id: int
                 targets[row, here][~sequences.trained[start + 1 : start + length + 1]] = IGNORE
             segments[row, here], owners[row, here] = segment, pieces.sequences[segment]
             at += length
-    return Batch(*(torch.from_numpy(array) for array in (ids, targets, segments, owners)))
+    return Batch(*(torch.from_numpy(array) for array in (ids, targets, segments, owners)), metrics=metrics or {})

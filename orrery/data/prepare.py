@@ -1,5 +1,7 @@
 """Text, vocabulary and tokens of a run, made together and read back when they are there.
 
+`orrery data tokenize` makes such a folder of a large corpus, in parts (`tokenise`).
+
 FOLDER/tokenizer   tokenizer.json
 FOLDER/first       what is trained on first (of the world)
 FOLDER/tokens      what is trained on
@@ -12,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orrery.data.documents import Document
+from orrery.data.shard_files import OnProgress
 from orrery.data.shards import TokenShards
 from orrery.data.sources import hold_out, read_documents
 from orrery.data.world.clean import Cleaner
@@ -82,6 +85,27 @@ def prepare_own(folder: Path, sources: Sequence[str], spoken: Iterable[Sequence[
     """
     documents, unseen = hold_out(read_documents(sources))
     return _write(folder, list(documents), unseen, spoken, vocab_size)
+
+
+def tokenise(
+    folder: Path, sources: Sequence[str], tokenizer: BPE, *, on_progress: OnProgress | None = None
+) -> TokenShards:
+    """Text of one's own, however much, with a vocabulary that is there; the same call goes on where it was interrupted.
+
+    What is held out (`orrery.data.sources.hold_out`) is FOLDER/held_out, if there is any; the rest FOLDER/tokens.
+
+    Raises:
+        DataError: a source cannot be read, there is no text, or it is another text than when this was begun.
+    """
+    documents, unseen = hold_out(read_documents(sources))
+
+    def all_documents() -> Iterator[Document]:
+        yield from documents
+        if unseen:  # whole only now; written before the tokens are, so that whoever finds those finds all
+            TokenShards.write(folder / "held_out", unseen, tokenizer)
+
+    tokenizer.save(folder / "tokenizer")
+    return TokenShards.write_in_parts(folder / "tokens", all_documents(), tokenizer, on_progress=on_progress)
 
 
 def first_characters(documents: Iterable[Document], characters: int) -> Iterator[str]:

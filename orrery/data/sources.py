@@ -1,8 +1,9 @@
 """Any text in: files, folders, globs and hub data sets become a stream of `Document`.
 
 A ``.txt`` or ``.md`` file is one document, a ``.jsonl`` file one a line (``{"text": …}``), a ``.parquet`` file one a
-row (column ``text``), ``hf:NAME`` streams a data set from the Hugging Face hub. The embedded world is a source of
-its own (``data/world/``).
+row (column ``text``), ``hf:NAME[:CONFIG[:SPLIT]]`` streams a data set from the Hugging Face hub. Pages of the web
+(``.html``, ``.warc.gz``) are no text yet: `orrery data build` makes it of them. The embedded world is a source of its
+own (``data/world/``).
 """
 
 import glob
@@ -13,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from orrery.data.documents import Document
-from orrery.errors import ConfigError, DataError
+from orrery.data.rows import decode, is_hub, read_hub, read_jsonl, read_parquet
+from orrery.errors import DataError
 
 SUFFIXES = (".txt", ".md", ".jsonl", ".parquet")
+WEB_SUFFIXES = (".html", ".htm", ".warc", ".warc.gz")  # for orrery.data.pipeline
 FEW = 20  # with fewer documents than this, the tail of each one is held out instead of every FEW-th document
 HELD_OUT_LIMIT = 2_000_000  # characters of held-out text that are kept; more would only make evaluation slower
 
@@ -24,7 +27,7 @@ def read_documents(sources: Sequence[str]) -> Iterator[Document]:
     """Yield the documents of all sources in order; blank ones are passed over.
 
     Args:
-        sources: paths of files or folders, globs, or ``hf:NAME``.
+        sources: paths of files or folders, globs, or ``hf:NAME[:CONFIG[:SPLIT]]``.
 
     Raises:
         DataError: a source does not exist, cannot be decoded, lacks text, or there is no document in any of them.
@@ -32,7 +35,7 @@ def read_documents(sources: Sequence[str]) -> Iterator[Document]:
     """
     found = False
     for source in sources:
-        for document in _read_hub(source[3:]) if source.startswith("hf:") else _read_paths(source):
+        for document in read_hub(source) if is_hub(source) else _read_files(find_files(source)):
             if document.text.strip():
                 found = True
                 yield document
@@ -78,46 +81,44 @@ def _every_nth(documents: Iterator[Document], n: int, held_out: list[Document]) 
             yield document
 
 
-def _read_paths(source: str) -> Iterator[Document]:
+def find_files(source: str, suffixes: Sequence[str] = SUFFIXES) -> list[Path]:
+    """The files that a path or glob names, in order; of a folder, all below it that end in one of ``suffixes``.
+
+    Raises:
+        DataError: there is none.
+    """
     path = Path(source).expanduser()
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file() and file.suffix in SUFFIXES)
+        files = sorted(file for file in path.rglob("*") if file.is_file() and file.name.endswith(tuple(suffixes)))
         if not files:
-            raise DataError(f"no {', '.join(SUFFIXES)} file in the folder {source}")
-    elif path.is_file():
-        files = [path]
-    else:
-        files = sorted(Path(match) for match in glob.glob(str(path), recursive=True) if Path(match).is_file())
-        if not files:
-            raise DataError(f"no such file: {source}")
+            raise DataError(f"no {', '.join(suffixes)} file in the folder {source}")
+        return files
+    files = [path] if path.is_file() else sorted(map(Path, glob.glob(str(path), recursive=True)))
+    if not any(file.is_file() for file in files):
+        raise DataError(f"no such file: {source}")
+    return [file for file in files if file.is_file()]
+
+
+def _read_files(files: Sequence[Path]) -> Iterator[Document]:
     for file in files:
-        yield from _read_file(file)
+        if file.name.endswith(WEB_SUFFIXES):
+            raise DataError(
+                f"{file} holds pages, no text yet: make it with `orrery data build {file} --out DIR`, "
+                "then give DIR/documents"
+            )
+        yield from read_file(file)
 
 
-def _read_file(file: Path) -> Iterator[Document]:
+def read_file(file: Path) -> Iterator[Document]:
+    """The documents of one file of text. Raises what `read_documents` does."""
     if file.suffix == ".jsonl":
-        yield from _read_jsonl(file)
+        yield from read_jsonl(file)
     elif file.suffix == ".parquet":
-        yield from _read_parquet(file)
+        yield from read_parquet(file)
     elif file.suffix in (".txt", ".md"):
         yield Document(decode(file.read_bytes(), str(file)), genre="text", id=str(file))
     else:
         raise DataError(f"{file}: Orrery reads {', '.join(SUFFIXES)}, not '{file.suffix}'")
-
-
-def decode(raw: bytes, where: str) -> str:
-    """UTF-8 text of ``raw`` without a byte-order mark.
-
-    Raises:
-        DataError: not UTF-8; the message names the first bad byte.
-    """
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{where}: byte {error.start} (0x{raw[error.start]:02x}) is not UTF-8; convert the file, for instance with "
-            f"`iconv -f latin1 -t utf-8`"
-        ) from error
 
 
 def json_lines(path: Path) -> Iterator[tuple[Any, str]]:
@@ -138,52 +139,3 @@ def json_lines(path: Path) -> Iterator[tuple[Any, str]]:
                 raise DataError(f"{where}: not JSON: {error.msg} at column {error.colno}") from error
             except (ValueError, RecursionError) as error:  # a number of thousands of digits; brackets without end
                 raise DataError(f"{where}: not JSON that can be read: {error}") from error
-
-
-def _read_jsonl(file: Path) -> Iterator[Document]:
-    with file.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            where = f"{file} line {number}"
-            try:
-                row = json.loads(decode(line, where))
-            except json.JSONDecodeError as error:
-                raise DataError(f"{where}: not JSON: {error.msg} at column {error.colno}") from error
-            if not isinstance(row, dict) or not isinstance(row.get("text"), str):
-                raise DataError(f'{where}: expected {{"text": "…"}}; conversations belong to `orrery sft --data`')
-            yield Document(row["text"], str(row.get("genre", "text")), f"{file}:{number}")
-
-
-def _read_parquet(file: Path) -> Iterator[Document]:
-    try:
-        import pyarrow.parquet as parquet
-    except ImportError as error:
-        raise ConfigError(f"{file}: parquet needs pyarrow: pip install 'orrery[hub]'") from error
-    try:
-        table = parquet.ParquetFile(file)
-    except Exception as error:  # pyarrow raises its own kinds for each way a file can be broken
-        raise DataError(f"{file}: not a parquet file: {error}") from error
-    if "text" not in table.schema_arrow.names:
-        raise DataError(f"{file}: no column 'text' (columns: {', '.join(table.schema_arrow.names)})")
-    number = 0
-    for batch in table.iter_batches(columns=["text"]):
-        for text in batch.column(0).to_pylist():
-            number += 1
-            if text is not None:
-                yield Document(str(text), "text", f"{file}:{number}")
-
-
-def _read_hub(name: str) -> Iterator[Document]:
-    try:
-        from datasets import load_dataset
-    except ImportError as error:
-        raise ConfigError(f"hf:{name} needs the datasets library: pip install 'orrery[hub]'") from error
-    try:
-        rows = load_dataset(name, split="train", streaming=True)
-        for number, row in enumerate(rows):
-            if "text" not in row:
-                raise DataError(f"hf:{name} has no column 'text' (columns: {', '.join(row)})")
-            yield Document(str(row["text"]), "text", f"hf:{name}:{number}")
-    except (OSError, ValueError) as error:  # what datasets raises for an unknown name or no network
-        raise DataError(f"hf:{name} cannot be read: {error}") from error

@@ -2,7 +2,9 @@
 
 import doctest
 import time
+import tracemalloc
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -206,6 +208,74 @@ def test_epochs_and_seeds_differ_in_their_order() -> None:
     data = world_like(100)
     orders = [next(PackedBatches(data, context=256, rows=4, seed=seed)).ids for seed in (1, 1, 2)]
     assert torch.equal(orders[0], orders[1]) and not torch.equal(orders[0], orders[2])
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 5])
+def test_ranks_share_the_rows_of_each_batch_whatever_their_number(ranks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "BUFFER", 50)
+    data = world_like(220)
+    alone = PackedBatches(data, context=256, rows=4, seed=5)
+    sharing = [PackedBatches(data, context=256, rows=4, seed=5) for _ in range(ranks)]
+    for rank, batches in enumerate(sharing):
+        batches.share = (rank, ranks)
+    while alone.epoch < 2:
+        whole, parts = next(alone), [next(batches) for batches in sharing]
+        assert max(part.rows for part in parts) - min(part.rows for part in parts) <= 1
+        for name in ("ids", "targets", "segments", "sequences"):
+            assert torch.equal(torch.cat([getattr(part, name) for part in parts]), getattr(whole, name))
+        assert sum(part.supervised for part in parts) == whole.supervised
+        assert all(batches.state_dict() == alone.state_dict() for batches in sharing)
+
+
+def test_from_two_ranks_to_three_in_the_middle_of_an_epoch_nothing_is_lost_or_doubled() -> None:
+    data = world_like(300)
+    epoch = in_epoch(data)
+    rows = (len(epoch) // 12) * 12  # whole batches of six rows, half of them on two ranks and half on three
+    seen: list[Batch] = []
+    state = PackedBatches(data, context=256, rows=6, seed=5).state_dict()
+    for ranks in (2, 3):
+        group = [PackedBatches(data, context=256, rows=6, seed=5) for _ in range(ranks)]
+        for rank, batches in enumerate(group):
+            batches.load_state_dict(state)
+            batches.share = (rank, ranks)
+        for _ in range(rows // 12):
+            seen += [next(batches) for batches in group]
+        state = group[0].state_dict()
+    assert rows > 50
+    assert torch.equal(torch.cat([one.ids for one in seen]), torch.cat([one.ids for one in epoch[:rows]]))
+
+
+def test_only_the_rows_of_a_rank_are_read() -> None:
+    """On a thousand ranks nobody reads the whole corpus."""
+
+    class Counted(np.ndarray):
+        read = 0
+
+        def __getitem__(self, key: Any) -> Any:
+            Counted.read += key.stop - key.start if isinstance(key, slice) else 0
+            return np.asarray(super().__getitem__(key))
+
+    data = world_like(500)
+    counted = replace(data, tokens=data.tokens.view(Counted))
+    batches = PackedBatches(counted, context=256, rows=16, seed=0)
+    batches.share = (3, 8)
+    batch = next(batches)
+    assert batch.rows == 2 and batch.tokens < Counted.read < 2 * (256 + 8)
+
+
+def test_ten_million_documents_are_numbers_until_they_are_read() -> None:
+    """What is kept of each document is two numbers, and one of each piece; here a fiftieth of so many."""
+    count = 200_000
+    lengths = np.random.default_rng(1).integers(300, 1500, count)
+    starts = np.concatenate([[0], np.cumsum(lengths + 1)])
+    tokens = np.broadcast_to(np.uint16(7), starts[-1] + 1)  # no memory at all
+    sequences = Sequences(tokens, starts[:-1], starts[1:] + 1)
+    tracemalloc.start()
+    batches = PackedBatches(sequences, context=1024, rows=8, seed=0)
+    kept, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert next(batches).rows == 8
+    assert kept / count < 40 and peak / count < 80
 
 
 def test_microbatches_are_the_rows_in_order() -> None:

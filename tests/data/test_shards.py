@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from orrery.data import shards
+from orrery.data import encoding, shard_files
 from orrery.data.documents import Document
-from orrery.data.shards import TokenShards, chunks, fingerprint
-from orrery.errors import DataError
+from orrery.data.encoding import chunks
+from orrery.data.shard_files import fingerprint, token_type
+from orrery.data.shards import TokenShards
+from orrery.errors import DataError, RunError
 from orrery.tokenizers.bpe import BPE
 
 TEXT = "The quick brown fox, aged 12, jumps over the lazy dog's back.\n\nIt doesn't mind  at all; 3 + 4 = 7.\n"
@@ -35,7 +37,7 @@ def documents() -> list[Document]:
 
 
 def test_examples_in_docstrings() -> None:
-    assert doctest.testmod(shards).failed == 0
+    assert doctest.testmod(encoding).failed == 0
 
 
 def test_documents_come_back_between_boundaries_with_what_is_known_of_them(
@@ -90,18 +92,16 @@ def test_a_text_without_a_blank_is_cut_all_the_same() -> None:
 def test_documents_of_many_chunks_and_batches_are_whole(
     tmp_path: Path, tokenizer: BPE, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shards, "CHUNK", 50)
-    monkeypatch.setattr(shards, "BATCH", 120)
-    monkeypatch.setattr(shards, "RECORDS", 2)
-    monkeypatch.setattr(shards.chunks, "__defaults__", (50,))
+    monkeypatch.setattr(encoding, "BATCH", 120)
+    monkeypatch.setattr(encoding.chunks, "__defaults__", (50,))
     texts = [TEXT * count for count in (1, 5, 2, 1, 3)]
     corpus = TokenShards.write(tmp_path / "corpus", [Document(text) for text in texts], tokenizer)
     assert [corpus.document(i)[1:-1].tolist() for i in range(5)] == [tokenizer.encode(text) for text in texts]
     assert corpus.bytes.tolist() == [len(text.encode()) for text in texts]
 
 
-def test_a_large_vocabulary_takes_32_bits(tmp_path: Path, tokenizer: BPE, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert shards._dtype(1 << 16) is np.uint16 and shards._dtype((1 << 16) + 1) is np.uint32
+def test_a_large_vocabulary_takes_32_bits() -> None:
+    assert token_type(1 << 16) is np.uint16 and token_type((1 << 16) + 1) is np.uint32
 
 
 def test_an_empty_corpus_is_an_error_and_leaves_nothing(tmp_path: Path, tokenizer: BPE) -> None:
@@ -132,11 +132,14 @@ def test_a_folder_that_is_no_corpus_is_an_error(tmp_path: Path, tokenizer: BPE) 
     TokenShards.write(tmp_path / "corpus", [Document(TEXT)], tokenizer)
     tokens = tmp_path / "corpus" / "tokens.bin"
     tokens.write_bytes(tokens.read_bytes()[:-2])
-    with pytest.raises(DataError, match="files do not match"):
+    with pytest.raises(DataError, match=r"tokens\.bin is damaged: it has [\d,]+ bytes, not [\d,]+"):
+        TokenShards.open(tmp_path / "corpus")
+    tokens.unlink()
+    with pytest.raises(DataError, match=r"tokens\.bin is damaged: it has 0 bytes"):
         TokenShards.open(tmp_path / "corpus")
     info = tmp_path / "corpus" / "shards.json"
     info.write_text(json.dumps({"version": 0}))
-    with pytest.raises(DataError, match="of version 0, not 1"):
+    with pytest.raises(DataError, match="of version 0, not 2"):
         TokenShards.open(tmp_path / "corpus")
     info.write_text("{")
     with pytest.raises(DataError, match="damaged"):
@@ -152,11 +155,104 @@ def test_another_tokenizer_is_noticed(tmp_path: Path, tokenizer: BPE) -> None:
         corpus.check_tokenizer(other)
 
 
-def test_progress_is_told(tmp_path: Path, tokenizer: BPE) -> None:
-    told: list[tuple[int, int]] = []
+def test_progress_is_told(tmp_path: Path, tokenizer: BPE, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shard_files, "REPORT", 5000)
+    told: list[tuple[int, int, int]] = []
     documents = [Document("a dog")] * 2500
-    TokenShards.write(tmp_path / "c", documents, tokenizer, on_progress=lambda *done: told.append(done))
-    assert told == [(1000, 5000), (2000, 10000)]
+    written = TokenShards.write(tmp_path / "c", documents, tokenizer, on_progress=lambda *done: told.append(done))
+    assert [done[:2] for done in told] == [(1000, 5000), (2000, 10000)]
+    assert told[-1][2] == written.starts[2000]
+
+
+def named(count: int) -> list[Document]:
+    return [Document(f"document {i}: {TEXT * (i % 3)}", "even" if i % 2 else "odd", f"n:{i}") for i in range(count)]
+
+
+class Killed(Exception):
+    """Stands for `kill -9`: what is on the disk then is what another process finds."""
+
+
+def killed_after(documents: list[Document], count: int) -> Iterator[Document]:
+    yield from documents[:count]
+    raise Killed
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of some ten documents, tokenised two at a time."""
+    monkeypatch.setattr(shard_files, "PART", 500)
+    monkeypatch.setattr(encoding, "BATCH", 200)
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("after", [30, 31, 59])
+def test_what_was_interrupted_goes_on_to_the_same_bytes(tmp_path: Path, tokenizer: BPE, after: int) -> None:
+    documents = named(60)
+    whole = TokenShards.write_in_parts(tmp_path / "whole", documents, tokenizer)
+    assert len(whole.info.parts) > 3
+    with pytest.raises(Killed):
+        TokenShards.write_in_parts(tmp_path / "c", killed_after(documents, after), tokenizer)
+    with pytest.raises(DataError, match="holds no tokenised text"):
+        TokenShards.open(tmp_path / "c")
+    with (tmp_path / "c" / "tokens.bin").open("ab") as file:
+        file.write(b"half of what came next")  # a kill leaves what no part has counted
+    gone_on = TokenShards.write_in_parts(tmp_path / "c", iter(documents), tokenizer)
+    assert contents(tmp_path / "c") == contents(tmp_path / "whole") and len(gone_on) == 60
+    assert contents(tmp_path / "c").keys() == {"tokens.bin", "documents.bin", "shards.json"}
+    TokenShards.write(tmp_path / "at once", documents, tokenizer)
+    assert contents(tmp_path / "at once") == contents(tmp_path / "whole")
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_finished_shards_are_not_written_again(tmp_path: Path, tokenizer: BPE) -> None:
+    TokenShards.write_in_parts(tmp_path / "c", named(20), tokenizer)
+    assert len(TokenShards.write_in_parts(tmp_path / "c", killed_after([], 0), tokenizer)) == 20
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_going_on_with_something_else_is_refused(tmp_path: Path, tokenizer: BPE) -> None:
+    with pytest.raises(Killed):
+        TokenShards.write_in_parts(tmp_path / "c", killed_after(named(60), 50), tokenizer)
+    for other in ([Document(TEXT * 2)] * 60, named(10), []):
+        with pytest.raises(DataError, match="begun with other text"):
+            TokenShards.write_in_parts(tmp_path / "c", other, tokenizer)
+    with pytest.raises(DataError, match="begun with another tokenizer"):
+        TokenShards.write_in_parts(tmp_path / "c", named(60), BPE.from_tokens([b"th"]))
+    (tmp_path / "c" / "documents.bin").write_bytes(b"")
+    with pytest.raises(DataError, match=r"documents\.bin is damaged: it is shorter"):
+        TokenShards.write_in_parts(tmp_path / "c", named(60), tokenizer)
+
+
+def test_what_fails_in_its_first_part_leaves_nothing(tmp_path: Path, tokenizer: BPE) -> None:
+    with pytest.raises(Killed):
+        TokenShards.write_in_parts(tmp_path / "c", killed_after(named(60), 50), tokenizer)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_at_once_are_refused(tmp_path: Path, tokenizer: BPE) -> None:
+    def second() -> Iterator[Document]:
+        with pytest.raises(RunError, match="another process writes"):
+            TokenShards.write_in_parts(tmp_path / "c", named(3), tokenizer)
+        yield from named(3)
+
+    assert len(TokenShards.write_in_parts(tmp_path / "c", second(), tokenizer)) == 3
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("name", ["tokens.bin", "documents.bin"])
+def test_one_changed_byte_is_found_and_its_file_named(tmp_path: Path, tokenizer: BPE, name: str) -> None:
+    corpus = TokenShards.write(tmp_path / "c", named(60), tokenizer)
+    corpus.verify()
+    raw = bytearray((tmp_path / "c" / name).read_bytes())
+    raw[len(raw) // 2] ^= 1
+    (tmp_path / "c" / name).write_bytes(raw)
+    opened = TokenShards.open(tmp_path / "c")
+    with pytest.raises(DataError, match=rf"c/{name} is damaged somewhere in its bytes (?!0)[\d,]+ to [\d,]+"):
+        opened.verify()
 
 
 def test_a_document_of_many_megabytes_on_one_line_takes_bounded_memory(tmp_path: Path, tokenizer: BPE) -> None:

@@ -37,6 +37,24 @@ def test_ids_say_where_a_document_came_from(tmp_path: Path) -> None:
     assert next(read_documents([str(file)])).id == f"{file}:2"
 
 
+def test_a_row_keeps_its_own_id_and_what_is_known_about_it(tmp_path: Path) -> None:
+    row = {"text": "x", "id": "urn:1", "url": "https://made.example", "language": "en", "score": 3.5}
+    (tmp_path / "a.jsonl").write_text(json.dumps(row))
+    parquet.write_table(pa.table({name: [value] for name, value in row.items()}), tmp_path / "b.parquet")
+    for document in read_documents([str(tmp_path / "a.jsonl"), str(tmp_path / "b.parquet")]):
+        assert document.id == "urn:1"
+        assert document.provenance == {"url": "https://made.example", "language": "en"}
+
+
+def test_a_data_set_streams_with_its_configuration_and_split(tmp_path: Path) -> None:
+    for split, words in (("train", ["one", "two"]), ("test", ["three"])):
+        parquet.write_table(pa.table({"text": words}), tmp_path / f"{split}.parquet")
+    assert texts(f"hf:{tmp_path}") == ["one", "two"]
+    assert texts(f"hf:{tmp_path}:default:test") == ["three"]
+    with pytest.raises(DataError, match="write hf:NAME"):
+        texts(f"hf:{tmp_path}:default:test:more")
+
+
 def test_a_byte_order_mark_is_not_text(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbfhello")
     assert texts(tmp_path / "a.txt") == ["hello"]
