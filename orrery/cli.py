@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from orrery import __version__
-from orrery.commands.table import COMMANDS, Command
+from orrery.commands.table import COMMANDS, MANY_PROCESSES, Command
 from orrery.config import nearest, read_recipe
 from orrery.errors import ConfigError, OrreryError
 
@@ -63,6 +63,10 @@ def _run(words: list[str]) -> int:
         raise ConfigError(
             f"no command '{' '.join(words[:2] if group else words[:1])}'; {nearest(' '.join(words[:2]), known)}"
         )
+    if os.environ.get("WORLD_SIZE", "1") != "1":  # torchrun started several of these
+        if command.words not in MANY_PROCESSES:
+            raise ConfigError(f"orrery {command.words} is one process: torchrun is for {', '.join(MANY_PROCESSES)}")
+        importlib.import_module("orrery.training.parallel").join()
     result = getattr(importlib.import_module(command.module), command.function)(parse(command, words))
     return result if isinstance(result, int) else 0
 

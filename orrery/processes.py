@@ -33,8 +33,12 @@ ROWS_A_PROCESS = 16  # fewer are not worth a process of their own
 
 
 def can_fork() -> bool:
-    """Whether work can be shared out. Where there is a GPU, PyTorch refuses to run in a forked process."""
-    return sys.platform == "linux" and not torch.cuda.is_available()
+    """Whether work can be shared out. Where there is a GPU, PyTorch refuses to run in a forked process.
+
+    Of several processes that torchrun started none forks: they share the cores and are connected with each other.
+    """
+    alone = os.environ.get("WORLD_SIZE", "1") == "1"
+    return sys.platform == "linux" and alone and not torch.cuda.is_available()
 
 
 def rows_each(rows: int, device: torch.device) -> int:

@@ -8,6 +8,7 @@ or every gradient is that of another one. Prompts are conversations (the assista
 answers are not trained on) or plain text for base models (the model goes on).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,7 @@ from orrery.stages.conversations import Conversation
 from orrery.stages.rows import Rows, padded, token_logprobs
 from orrery.tokenizers.bpe import BPE
 from orrery.tokenizers.chat import render
+from orrery.training import parallel
 from orrery.training.machine import Precision
 
 Prompt = Conversation | str
@@ -100,9 +102,10 @@ def roll_out(engine: Engine, prompts: Sequence[Prompt], group: int, sampling: Sa
     repeated = [prompt for prompt in prompts for _ in range(group)]
     if len({isinstance(prompt, str) for prompt in prompts}) > 1:
         raise DataError("some prompts are conversations and some plain text: give one kind")
-    size = rows_each(len(repeated), engine.device)
+    size = rows_each(math.ceil(len(repeated) / parallel.ranks()), engine.device)
     parts = [(first, repeated[first : first + size]) for first in range(0, len(repeated), size)]
-    written = [one for part in share_out(partial(_write, engine, sampling), parts) for one in part]
+    write = partial(share_out, partial(_write, engine, sampling))
+    written = [one for part in parallel.share_out(write, parts) for one in part]
     return Rollouts([written[i : i + group] for i in range(0, len(written), group)])
 
 
@@ -140,7 +143,7 @@ def words_of(prompt: Prompt) -> str:
 def prompt_ids(prompt: Prompt, tokenizer: BPE) -> list[int]:
     """The tokens that stand before the completion."""
     if isinstance(prompt, str):
-        return [tokenizer.eos_id, *tokenizer.encode(prompt)]
+        return [tokenizer.begin_id, *tokenizer.encode(prompt)]
     return render(prompt, tokenizer, add_generation_prompt=True).ids
 
 

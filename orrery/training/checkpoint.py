@@ -4,16 +4,21 @@
       config.json, model.safetensors, tokenizer.json …    a Hugging Face folder
       trainer/state.json      step, counters, settings
       trainer/state.pt        optimizers, and the stage's own state: data cursor, generators
+      trainer/optimizers/     where several processes trained: the optimizers, in torch.distributed.checkpoint's form
 
 A folder under that name is whole: it was written beside and renamed. The newest few are kept. When a stage ends, the
 same becomes runs/NAME/base/ and its checkpoints go. Snapshots, runs/NAME/snapshots/base/step-000120/, are the model
 folder alone, and stay.
+
+One process or several (`orrery.training.parallel`) go on from either form: weights are whole in the model folder, and
+torch.distributed.checkpoint reads of the optimizers what each process holds now.
 """
 
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +27,10 @@ import torch
 
 from orrery.config import as_mapping
 from orrery.errors import CheckpointError, ConfigError, RunError
-from orrery.files import folder_written_atomically, remove_folder, remove_partial, write_atomically
+from orrery.files import remove_folder, remove_partial, write_atomically
+from orrery.training.adapters import read_adapters, save_adapters
 from orrery.training.optim import Optimizers
+from orrery.training.parallel import everyone, load_shares, rank, ranks, save_shares, written_together
 from orrery.training.stage import BINDING, Stage, TrainConfig
 
 _STEP = re.compile(r"step-(\d+)")
@@ -93,61 +100,112 @@ def read_state(folder: Path) -> dict[str, Any]:
     return state
 
 
-def save(folder: Path, stage: Stage, optimizers: Optimizers, config: TrainConfig, state: Mapping[str, Any]) -> None:
+def save(
+    folder: Path,
+    stage: Stage,
+    optimizers: Optimizers,
+    config: TrainConfig,
+    state: Mapping[str, Any],
+    whole: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> None:
     """Write a checkpoint or the folder of a finished stage; ``state`` are the loop's own counters.
+
+    Args:
+        whole: the context in which the stage has whole weights.
 
     Raises:
         RunError: the disk is full; nothing is left half-written.
     """
     plain = {"stage": stage.name, **state, "threads": torch.get_num_threads(), "config": as_mapping(config)}
+    kept: dict[str, Any] = {"stage": stage.state_dict()}
+    if ranks() == 1:
+        kept["optimizers"] = optimizers.state_dict()
     tensors = io.BytesIO()  # torch.save hides why a write failed; a plain write does not
-    torch.save({"optimizers": optimizers.state_dict(), "stage": stage.state_dict()}, tensors)
-    with folder_written_atomically(folder) as new:
-        stage.save(new)
-        write_atomically(new / "trainer" / "state.pt", tensors.getvalue())
-        write_atomically(new / "trainer" / "state.json", json.dumps(plain, indent=2) + "\n")
+    torch.save(kept, tensors)
+    with written_together(folder) as new:
+        _save_model(stage, new, whole)
+        if ranks() > 1:
+            save_shares(optimizers.tensors(), new / "trainer" / "optimizers")
+        if rank() == 0:
+            write_atomically(new / "trainer" / "state.pt", tensors.getvalue())
+            write_atomically(new / "trainer" / "state.json", json.dumps(plain, indent=2) + "\n")
 
 
-def save_snapshot(run: Path, stage: Stage, step: int) -> None:
+def save_snapshot(
+    run: Path, stage: Stage, step: int, whole: Callable[[], AbstractContextManager[None]] = nullcontext
+) -> None:
     """Write the model as it is after so many steps, to be looked at later.
 
     Raises:
         RunError: the disk is full; nothing is left half-written.
     """
-    with folder_written_atomically(run / "snapshots" / stage.name / f"step-{step:06d}") as new:
-        stage.save(new)
+    with written_together(run / "snapshots" / stage.name / f"step-{step:06d}") as new:
+        _save_model(stage, new, whole)
 
 
-def load(folder: Path, stage: Stage, optimizers: Optimizers, config: TrainConfig) -> tuple[dict[str, Any], Any]:
-    """Take a checkpoint over -> (the loop's counters, what `Stage.batches` continues from).
+def _save_model(stage: Stage, folder: Path, whole: Callable[[], AbstractContextManager[None]]) -> None:
+    """Let the first process write the model folder, with the whole weights; the others wait until it is there."""
+    with whole():
+        if rank() == 0:
+            stage.save(folder)
+            save_adapters(stage.models, folder)
+    everyone(None)
+
+
+def load(folder: Path, stage: Stage, config: TrainConfig) -> dict[str, Any]:
+    """Take the models of a checkpoint over, while they have whole weights -> the loop's counters.
 
     Raises:
         CheckpointError: the checkpoint is damaged or does not fit the models.
         ConfigError: a setting that decides the numbers differs from the checkpoint's.
     """
     state = read_state(folder)
-    asked = as_mapping(config)
+    asked, made = as_mapping(config), as_mapping(TrainConfig()) | state["config"]  # older ones lack newer settings
     for name in BINDING:
-        if asked[name] != state["config"].get(name):
+        if asked[name] != made[name]:
             raise ConfigError(
-                f"{folder} was made with {name} = {state['config'].get(name)}, not {asked[name]}: a run is resumed "
+                f"{folder} was made with {name} = {made[name]}, not {asked[name]}: a run is resumed "
                 "with its own settings; choose another --run for new ones"
             )
+    with _must_fit(folder):
+        stage.load(folder)
+        read_adapters(stage.models, folder)
+    return state
+
+
+def load_optimizers(folder: Path, optimizers: Optimizers) -> Any:
+    """Take the optimizers of a checkpoint over, or what this process holds of them -> `Stage.batches` goes on from it.
+
+    Raises:
+        CheckpointError: the checkpoint is damaged or does not fit the models.
+    """
     path = folder / "trainer" / "state.pt"
     try:
-        tensors = torch.load(path, map_location="cpu", weights_only=True)
+        kept = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file fails in as many ways as there are bytes
         raise CheckpointError(f"{path} is damaged and cannot be resumed from: {error!r}") from error
+    with _must_fit(folder):
+        if "optimizers" not in kept:
+            load_shares(optimizers.tensors(), folder / "trainer" / "optimizers")
+        elif ranks() == 1:
+            optimizers.load_state_dict(kept["optimizers"])
+        else:
+            optimizers.take_whole(kept["optimizers"])
+    return kept["stage"]
+
+
+@contextmanager
+def _must_fit(folder: Path) -> Iterator[None]:
     try:
-        stage.load(folder)
-        optimizers.load_state_dict(tensors["optimizers"])
+        yield
     except (RuntimeError, ValueError, KeyError) as error:
         raise CheckpointError(f"{folder} does not fit what is being trained: {error}") from error
-    return state, tensors["stage"]
 
 
 def prune(run: Path, stage: str, keep: int, newest: int | None = None) -> None:
     """Remove all but the ``keep`` newest checkpoints of a stage, and those of steps past ``newest``."""
+    if rank():
+        return
     saved = checkpoints(run, stage)
     if newest is not None:
         for path in saved:

@@ -15,12 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from orrery.errors import DataError, RunError
+from orrery.training.optim import whole_tensor
+from orrery.training.parallel import Share
 from orrery.training.stage import Batch
 
 _LAYER = re.compile(r"^((?:.*?\.)?\d+)\.|^([^.]+)")  # up to the first number, or the first name
 
 
-def check_batch(batch: Batch, step: int) -> None:
+def check_batch(batch: Batch | Share, step: int) -> None:
     """Raise `DataError` when the batch has no token to train on: its loss would be 0 or not a number."""
     if batch.supervised == 0:
         raise DataError(
@@ -66,7 +68,7 @@ def gradient_norms(models: Mapping[str, nn.Module]) -> dict[str, float]:
         for name, weight in model.named_parameters():
             if weight.requires_grad:
                 norm = weight.new_zeros(()) if weight.grad is None else torch.linalg.vector_norm(weight.grad)
-                squares.setdefault(prefix + layer_of(name), []).append(norm.float().square())
+                squares.setdefault(prefix + layer_of(name), []).append(whole_tensor(norm).float().square())
     return {layer: float(torch.stack(parts).sum().sqrt()) for layer, parts in squares.items()}
 
 

@@ -86,6 +86,23 @@ class EventLog:
         self._file.close()
 
 
+class NoEvents(EventLog):
+    """What processes have that train along and do not write (`orrery.training.parallel`): events are dropped."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path, self.listeners, self.attempt = folder / FILE, [], 1
+
+    def append(self, kind: Kind, stage: str, step: int, values: Mapping[str, Any]) -> Event:
+        """Drop it."""
+        return {"stage": stage, "step": step, "kind": kind, "values": values}
+
+    def sync(self) -> None:
+        """Nothing was written."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 def read_events(folder: Path) -> list[Event]:
     """The events that count: those that the same stage, started or resumed later, did again are left out.
 

@@ -18,8 +18,8 @@ What it logs (kind ``metric``)
 
 import math
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -29,18 +29,26 @@ import torch
 
 from orrery.config import as_mapping
 from orrery.errors import NothingToLearn, OrreryError
-from orrery.training import checkpoint
+from orrery.training import checkpoint, parallel
+from orrery.training.adapters import adapt, merge
 from orrery.training.checks import LossWatch, check_batch, check_first_loss, check_gradients, gradient_norms
-from orrery.training.control import ControlReader
+from orrery.training.control import Control, ControlReader
 from orrery.training.events import Kind
 from orrery.training.helpers import Helpers
 from orrery.training.interrupt import Interrupts, TrainingInterrupted
 from orrery.training.machine import choose_device, keep_freed_memory, measure_matmul_rate
 from orrery.training.optim import Optimizers
+from orrery.training.parallel import Parallel
 from orrery.training.runs import Run
 from orrery.training.schedule import lr_share
 from orrery.training.stage import Stage, TrainConfig
-from orrery.training.step import clip, compile_blocks, precision_context, without_compiling
+from orrery.training.step import (
+    checkpoint_activations,
+    clip,
+    compile_blocks,
+    precision_context,
+    without_compiling,
+)
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,7 @@ def train(stage: Stage, config: TrainConfig, run: Run, *, resume: str | Path | N
         NothingToLearn: the stage never found any; once it has, not to find more is its end, with an alarm.
         TrainingInterrupted: Ctrl-C or SIGTERM; the step was finished and a checkpoint written.
     """
-    start = checkpoint.find_start(run.folder, stage.name, resume)
+    start = parallel.first(lambda: checkpoint.find_start(run.folder, stage.name, resume))
     if start.finished and start.folder is not None:
         return _result(stage, start.folder, checkpoint.read_state(start.folder))
     return _Training(stage, config, run, start).run_to_end()
@@ -124,18 +132,26 @@ class _Training:
         self.device = choose_device(config.device)
         for model in stage.models.values():
             model.to(self.device)
-        self.optimizers = Optimizers(stage.models, config.optimizer)
+        adapt(stage, config)
+        checkpoint_activations(stage.models, config)
         self.precision = partial(precision_context, config, self.device)
         self.counters, stage_state, threads = Counters(), None, torch.get_num_threads()
         if start.folder is not None:
-            state, stage_state = checkpoint.load(start.folder, stage, self.optimizers, config)
+            state = checkpoint.load(start.folder, stage, config)
             self.counters, threads = Counters.from_state(state), state["threads"]
+        together = Parallel(stage, config, self.device, self.precision) if parallel.ranks() > 1 else None
+        self.optimizers = Optimizers(stage.models, config.optimizer)
+        if start.folder is not None:
+            stage_state = checkpoint.load_optimizers(start.folder, self.optimizers)
         self.batches: Iterator[Any] = stage.batches(stage_state)
+        self.whole: Callable[[], AbstractContextManager[None]] = nullcontext
+        if together is not None:
+            self.batches, self.whole = together.shares(self.batches), together.whole
         checkpoint.prune(run.folder, stage.name, config.keep_checkpoints, newest=self.counters.step)
         self.control = ControlReader(run.folder)
         self.rate = measure_matmul_rate(config.precision, str(self.device))
         self.keeps_freed_memory = keep_freed_memory()  # before helpers are forked, which keep it then too
-        self.helpers = Helpers(stage, config, self.device, self.precision)
+        self.helpers = together or Helpers(stage, config, self.device, self.precision)
         self.reported = self.counters.tokens, self.counters.train_seconds  # as of the last report
         self.began = self.saved_at = time.perf_counter()
         self.first_step, self.seconds_before = self.counters.step, self.counters.seconds
@@ -149,6 +165,7 @@ class _Training:
             checkpoint=start.folder,
             steps=self.config.steps,
             parameters=_parameters(self.stage),
+            trained_parameters=sum(weight.numel() for weight in self.optimizers.parameters),
             device=str(self.device),
             threads=torch.get_num_threads(),
             processes=self.helpers.processes,
@@ -170,14 +187,14 @@ class _Training:
     def run_to_end(self) -> TrainResult:
         """Step until the end, or until someone asks to stop."""
         try:
-            with Interrupts() as interrupts:
+            with Interrupts() as interrupts, parallel.loss_of_a_rank_named():
                 self.snapshot()
                 while not self.counters.done(self.config):
                     self.step()
                     if not self.counters.done(self.config):
-                        stop = self.between_steps()
-                        if stop or interrupts.asked:
-                            return self.end_early(interrupts.asked)
+                        stop, asked = self.between_steps(interrupts)
+                        if stop or asked:
+                            return self.end_early(asked)
                 self.evaluate(full=True)
                 self.sample()
                 result = self.finish()
@@ -224,6 +241,7 @@ class _Training:
         share = lr_share(counters.step, config.steps, config.schedule) * counters.lr_factor
         if math.isfinite(loss) and math.isfinite(norm):
             self.optimizers.step(share)
+            merge(self.stage.models)
             warnings.append(counters.watch.finite(loss))
         else:
             self.optimizers.forget_gradients()
@@ -257,29 +275,35 @@ class _Training:
             tokens=tokens,
             supervised_tokens=supervised,
             tokens_per_s=speed,
-            matmul_share=speed * self.stage.flops_per_token / self.rate,
+            matmul_share=speed * self.stage.flops_per_token / (self.rate * parallel.ranks()),
             seconds_left=(time.perf_counter() - self.began) / done * (self.config.steps - self.counters.step),
         )
 
-    def between_steps(self) -> bool:
-        """Evaluate, sample, keep, obey and save when it is time; True when a control line asks to stop."""
+    def between_steps(self, interrupts: Interrupts) -> tuple[bool, str | None]:
+        """Evaluate, sample, keep, obey and save when it is time.
+
+        Returns:
+            Whether a control line asks to stop, and the name of a signal that did.
+        """
         config, step = self.config, self.counters.step
         if config.evaluate_every and step % config.evaluate_every == 0:
             self.evaluate(full=False)
         if config.sample_every and step % config.sample_every == 0:
             self.sample()
         self.snapshot()
-        stop = self.obey()
-        by_step = config.checkpoint_every and step % config.checkpoint_every == 0
         by_time = config.checkpoint_seconds and time.perf_counter() - self.saved_at >= config.checkpoint_seconds
-        if by_step or by_time:
+        # All ranks do the same: the first one's clock and control lines count, and a signal that any of them got.
+        heard = parallel.everyone((interrupts.asked, by_time, self.control.poll()))
+        asked = next((signal for signal, *_ in heard if signal), None)
+        by_time, lines = heard[0][1:]
+        stop = self.obey(*lines)
+        if by_time or config.checkpoint_every and step % config.checkpoint_every == 0:
             self.save(checkpoint.checkpoint_folder(self.run.folder, self.stage.name, step))
             checkpoint.prune(self.run.folder, self.stage.name, config.keep_checkpoints)
-        return stop
+        return stop, asked
 
-    def obey(self) -> bool:
+    def obey(self, commands: Sequence[Control], problems: Sequence[str]) -> bool:
         """Apply new lines of ``control.jsonl``; True when one asks to stop."""
-        commands, problems = self.control.poll()
         for problem in problems:
             self.alarm(problem)
         for command in commands:
@@ -290,7 +314,7 @@ class _Training:
 
     def evaluate(self, full: bool) -> None:
         """Log held-out metrics; the last ones, on all of the data, are computed in float32."""
-        with torch.no_grad(), without_compiling(), nullcontext() if full else self.precision():
+        with torch.no_grad(), without_compiling(), self.whole(), nullcontext() if full else self.precision():
             metrics = self.stage.evaluate(full)
         if full:
             self.counters.metrics = metrics
@@ -299,27 +323,28 @@ class _Training:
 
     def sample(self) -> None:
         """Log what the model writes now."""
-        with torch.no_grad(), without_compiling():
+        with torch.no_grad(), without_compiling(), self.whole():
             for values in self.stage.samples():
                 self.log("sample", **values)
 
     def snapshot(self) -> None:
         """Keep the model of this step, when it is time."""
         if self.config.snapshot_every and self.counters.step % self.config.snapshot_every == 0:
-            checkpoint.save_snapshot(self.run.folder, self.stage, self.counters.step)
+            checkpoint.save_snapshot(self.run.folder, self.stage, self.counters.step, self.whole)
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint, or the finished folder."""
         self.saved_at = time.perf_counter()
         self.counters.seconds = self.seconds_before + self.saved_at - self.began
         self.run.events.sync()
-        checkpoint.save(folder, self.stage, self.optimizers, self.config, self.counters.state_dict())
+        state = self.counters.state_dict()
+        checkpoint.save(folder, self.stage, self.optimizers, self.config, state, self.whole)
 
     def end_early(self, signal: str | None) -> TrainResult:
         """Save, and end: with an exception after a signal, quietly after a control line."""
         step, name = self.counters.step, self.run.name
         folder = checkpoint.checkpoint_folder(self.run.folder, self.stage.name, step)
-        if not folder.exists():
+        if not parallel.first(folder.exists):
             self.save(folder)
         where = f"stage '{self.stage.name}' stopped after step {step} of {self.config.steps}"
         said = f"{where}; go on with --run {name} --resume auto"

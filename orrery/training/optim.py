@@ -10,7 +10,7 @@ Fine-tuning uses AdamW alone: what was pretrained should move little, and not in
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -58,9 +58,8 @@ class Optimizers:
         adam_groups = [{"params": others, "weight_decay": 0.0}] if others else []
         self._peaks: list[tuple[torch.optim.Optimizer, float]] = []
         if config.kind == "muon" and matrices:
-            muon = torch.optim.Muon(
-                matrices, lr=config.muon_lr, momentum=config.muon_momentum, weight_decay=config.weight_decay
-            )
+            kind = ShardedMuon if any(is_sharded(weight) for weight in matrices) else torch.optim.Muon
+            muon = kind(matrices, lr=config.muon_lr, momentum=config.muon_momentum, weight_decay=config.weight_decay)
             self._peaks.append((muon, config.muon_lr))
         elif matrices:
             adam_groups.append({"params": matrices, "weight_decay": config.weight_decay})
@@ -89,6 +88,78 @@ class Optimizers:
         """Take over what `state_dict` gave, for the same models and settings."""
         for (optimizer, _), state in zip(self._peaks, states, strict=True):
             optimizer.load_state_dict(state)
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """The state's tensors by name, ``OPTIMIZER.WEIGHT.KIND``, to be saved or written into; zeros at first."""
+        if not any(optimizer.state for optimizer, _ in self._peaks):
+            for weight in self.parameters:
+                weight.grad = torch.zeros_like(weight)
+            self.step(0.0)  # makes the state and moves nothing
+            for tensor in self.tensors().values():
+                tensor.zero_()
+        found = {}
+        for number, (optimizer, _) in enumerate(self._peaks):
+            weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+            for index, weight in enumerate(weights):
+                for kind, tensor in optimizer.state[weight].items():
+                    found[f"{number}.{index}.{kind}"] = tensor
+        return found
+
+    def take_whole(self, states: Iterable[dict[str, Any]]) -> None:
+        """Take over what `state_dict` gave in a process that had whole weights, where this one has its share."""
+        saved = list(states)
+        for name, tensor in self.tensors().items():
+            number, index, kind = name.split(".")
+            tensor.copy_(like(saved[int(number)]["state"][int(index)][kind].to(tensor.device), tensor))
+
+
+class ShardedMuon(torch.optim.Muon):
+    """Muon for matrices of which each process holds some rows (`orrery.training.parallel`).
+
+    Only whole matrices can be made orthogonal: each process gathers one update after the other, does the same with it,
+    and keeps its rows. The momentum stays shared out.
+    """
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is None:
+                    continue
+                state = self.state[weight]
+                momentum = state.setdefault("momentum_buffer", torch.zeros_like(weight.grad))
+                momentum.lerp_(weight.grad, 1 - group["momentum"])
+                update = orthogonal(whole_tensor(weight.grad.lerp(momentum, group["momentum"])))
+                weight.mul_(1 - group["lr"] * group["weight_decay"])
+                weight.add_(like(update, weight), alpha=-group["lr"])
+
+
+def orthogonal(update: torch.Tensor) -> torch.Tensor:
+    """The step that Muon takes along ``update`` at learning rate 1: PyTorch's own, without momentum, from 0."""
+    step = nn.Parameter(torch.zeros_like(update))
+    step.grad = update
+    torch.optim.Muon([step], lr=1.0, weight_decay=0.0, momentum=0.0, nesterov=False).step()
+    return -step.detach()
+
+
+def is_sharded(tensor: torch.Tensor) -> bool:
+    """Whether this process holds its share only (a DTensor; asked so, because importing that class takes a second)."""
+    return hasattr(tensor, "full_tensor")
+
+
+def whole_tensor(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor itself, or all processes' shares of it put together; all must ask at the same time."""
+    return tensor.full_tensor() if is_sharded(tensor) else tensor  # type: ignore[attr-defined]
+
+
+def like(whole: torch.Tensor, tensor: torch.Tensor) -> torch.Tensor:
+    """A whole tensor, which each process has, shared out as ``tensor`` is."""
+    if not is_sharded(tensor):
+        return whole
+    from torch.distributed.tensor import DTensor, distribute_tensor
+
+    assert isinstance(tensor, DTensor)
+    return distribute_tensor(whole, tensor.device_mesh, tensor.placements, src_data_rank=None)
 
 
 def trained_weights(models: Mapping[str, nn.Module]) -> list[nn.Parameter]:

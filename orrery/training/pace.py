@@ -2,17 +2,20 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from orrery.errors import ConfigError
+from orrery.training.adapters import adapt, merge
 from orrery.training.helpers import Helpers
 from orrery.training.machine import choose_device, keep_freed_memory
 from orrery.training.optim import Optimizers
+from orrery.training.parallel import Parallel, everyone, ranks
 from orrery.training.runs import Run
 from orrery.training.stage import Stage, TrainConfig
-from orrery.training.step import clip, precision_context
+from orrery.training.step import checkpoint_activations, clip, precision_context
 
 MEASURED_STEPS = 4  # at least
 SLACK = 1.15  # what a step costs on top: evaluations, samples, checkpoints
@@ -35,7 +38,8 @@ def fit_steps(config: TrainConfig, minutes: float, run: Run, name: str, build: C
         return config
     noted = run.record.get(f"steps/{name}")
     if noted is None:
-        steps = int(60 * minutes / (seconds_per_step(config, build()) * SLACK))
+        seconds = max(everyone(seconds_per_step(config, build())))
+        steps = int(60 * minutes / (seconds * SLACK))
         if steps < 1:
             raise ConfigError(f"--minutes {minutes:g} is too short on this machine for a single step of {name}")
         run.note(**{f"steps/{name}": steps})
@@ -53,9 +57,15 @@ def seconds_per_step(config: TrainConfig, stage: Stage) -> float:
     keep_freed_memory()
     for model in stage.models.values():
         model.to(device)
+    adapt(stage, config)
+    checkpoint_activations(stage.models, config)
+    precision = partial(precision_context, config, device)
+    together = Parallel(stage, config, device, precision) if ranks() > 1 else None
     optimizers = Optimizers(stage.models, config.optimizer)
-    batches = stage.batches(None)
-    helpers = Helpers(stage, config, device, partial(precision_context, config, device))
+    batches: Iterator[Any] = stage.batches(None)
+    if together is not None:
+        batches = together.shares(batches)
+    helpers = together or Helpers(stage, config, device, precision)
 
     def rollout() -> int:
         """Train on everything that is made at once -> how many steps that took."""
@@ -64,6 +74,7 @@ def seconds_per_step(config: TrainConfig, stage: Stage) -> float:
             helpers.accumulate(next(batches))
             clip(optimizers.parameters, config.optimizer.clip)
             optimizers.step(1.0)
+            merge(stage.models)
             steps += 1
         return steps
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
-from orrery.training.events import Event, EventLog
+from orrery.training.events import Event, EventLog, NoEvents
 
 # Where a stage has these they say how it goes; its loss does not (GRPO's is near 0 by design).
 TELLING = (
@@ -34,6 +34,9 @@ PLAIN_SECONDS = 10.0  # between the lines when the output is no terminal
 @contextmanager
 def show_progress(events: EventLog, console: Console | None = None) -> Iterator[None]:
     """Show what is appended to ``events`` while the block runs."""
+    if isinstance(events, NoEvents):
+        yield
+        return
     display = _Display(console or Console(stderr=True))
     events.listeners.append(display.show)
     try:

@@ -9,6 +9,9 @@
       lock             held by the process that writes
 
 The lock is the kernel's (`flock`): it goes with its process, however that ends, so nothing stale is left behind.
+
+Of processes that train together (`orrery.training.parallel`) the first opens a run so, and the others follow: they read
+its record and write nothing.
 """
 
 import fcntl
@@ -22,6 +25,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
@@ -29,7 +33,8 @@ from typing import Any, Self
 from orrery import __version__
 from orrery.errors import CheckpointError, ConfigError, DataError, RunError, TokenizerError
 from orrery.files import remove_partial, write_atomically
-from orrery.training.events import EventLog
+from orrery.training import parallel
+from orrery.training.events import EventLog, NoEvents
 from orrery.training.machine import hardware
 
 RUNS = Path("runs")
@@ -46,9 +51,9 @@ class Run:
         new: this process made the run.
     """
 
-    def __init__(self, folder: Path, record: dict[str, Any], lock: int, new: bool) -> None:
+    def __init__(self, folder: Path, record: dict[str, Any], lock: int | None, new: bool) -> None:
         self.folder, self.record, self._lock, self.new = folder, record, lock, new
-        self.events = EventLog(folder)
+        self.events = NoEvents(folder) if lock is None else EventLog(folder)
 
     @property
     def name(self) -> str:
@@ -69,7 +74,12 @@ class Run:
             RunError: another process has the run open, or the disk is full.
         """
         check_name(name)
-        folder = root / name
+        return parallel.first_then_others(partial(cls._open, root / name, recipe, seed))
+
+    @classmethod
+    def _open(cls, folder: Path, recipe: Mapping[str, Any], seed: int) -> Self:
+        if parallel.rank():
+            return cls(folder, read_record(folder), lock=None, new=False)
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except FileExistsError as error:
@@ -82,7 +92,7 @@ class Run:
             if not new:
                 record = read_record(folder)
             else:
-                record = _new_record(name, recipe, seed)
+                record = _new_record(folder.name, recipe, seed)
                 write_atomically(path, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
             return cls(folder, record, lock, new)
         except BaseException:
@@ -92,12 +102,14 @@ class Run:
     def note(self, **entries: Any) -> None:
         """Add to run.json, for instance the plan that was fitted to the machine; later entries replace earlier ones."""
         self.record = {**self.record, **entries}
-        write_atomically(self.folder / "run.json", json.dumps(self.record, indent=2, ensure_ascii=False) + "\n")
+        if self._lock is not None:
+            write_atomically(self.folder / "run.json", json.dumps(self.record, indent=2, ensure_ascii=False) + "\n")
 
     def close(self) -> None:
         """Let go of the run."""
         self.events.close()
-        os.close(self._lock)
+        if self._lock is not None:
+            os.close(self._lock)
 
     @contextmanager
     def nothing_left_if_refused(self, first: Path) -> Iterator[None]:
@@ -116,6 +128,8 @@ class Run:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        if exception[0] is not None:
+            parallel.leave_at_once()
         self.close()
 
 

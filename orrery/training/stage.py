@@ -118,6 +118,14 @@ class TrainConfig:
     """cpu, cuda, or auto: the GPU where there is one."""
     compile: Literal["auto", "on", "off"] = "auto"
     """torch.compile for the blocks; auto: on a GPU for runs of 500 steps or more."""
+    activation_checkpointing: bool = False
+    """Compute each block twice instead of keeping what is inside it, to save memory. The result is the same."""
+    parallel: Literal["auto", "ddp", "fsdp"] = "auto"
+    """How processes that torchrun starts share a model: ddp, all hold it; fsdp, each holds a part; auto: ddp."""
+    lora_rank: int = 0
+    """Rank of low-rank adapters, which are trained in place of the weights they stand beside (LoRA); 0: none."""
+    lora_alpha: float = 32.0
+    """What adapters add counts alpha / rank times."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     log_every: int = 1
@@ -144,9 +152,15 @@ class TrainConfig:
             raise ConfigError(f"precision {self.precision!r} is not one of float32, bfloat16")
         if self.compile not in ("auto", "on", "off"):
             raise ConfigError(f"compile {self.compile!r} is not one of auto, on, off")
+        if self.parallel not in ("auto", "ddp", "fsdp"):
+            raise ConfigError(f"parallel {self.parallel!r} is not one of auto, ddp, fsdp")
         for name in ("steps", "rows", "log_every", "layers_every", "keep_checkpoints", "bad_steps"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.lora_rank < 0 or not self.lora_alpha > 0:
+            raise ConfigError(
+                f"lora_rank {self.lora_rank} and lora_alpha {self.lora_alpha:g}: give ranks and alphas above 0"
+            )
         counts = ("micro_rows", "evaluate_every", "sample_every", "checkpoint_every", "checkpoint_seconds")
         for name in (*counts, "snapshot_every"):
             if getattr(self, name) < 0:
@@ -154,4 +168,4 @@ class TrainConfig:
 
 
 # Settings that decide the numbers of a run; a resumed run must have them as they were.
-BINDING = ("steps", "rows", "precision", "optimizer", "schedule")
+BINDING = ("steps", "rows", "precision", "optimizer", "schedule", "lora_rank", "lora_alpha")

@@ -5,11 +5,14 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
+from orrery.training.optim import whole_tensor
 from orrery.training.stage import Batch, Objective, TrainConfig
 
 LONG_RUN = 500  # steps from which compiling pays for its seconds on a GPU
@@ -45,7 +48,23 @@ def accumulate(
 
 def clip(parameters: Iterable[nn.Parameter], limit: float) -> Tensor:
     """Scale all gradients down so that their joint norm is at most ``limit`` (0: leave them) -> the norm before."""
-    return torch.nn.utils.clip_grad_norm_(parameters, limit or math.inf, foreach=True)
+    return whole_tensor(torch.nn.utils.clip_grad_norm_(parameters, limit or math.inf, foreach=True))
+
+
+def checkpoint_activations(models: Mapping[str, nn.Module], config: TrainConfig) -> None:
+    """Where the configuration asks for it, let the backward pass compute each block anew (arXiv 1604.06174).
+
+    Instead of everything inside a block its input is kept: less memory, a third more operations, the same numbers.
+    """
+    if config.activation_checkpointing:
+        for block in blocks(models):
+            block.forward = partial(_forward_twice, block.forward)
+
+
+def _forward_twice(forward: Callable[..., Any], *arguments: Any) -> Any:
+    if not torch.is_grad_enabled():
+        return forward(*arguments)
+    return checkpoint(forward, *arguments, use_reentrant=False, preserve_rng_state=False)  # nothing is drawn in it
 
 
 def compile_blocks(models: Mapping[str, nn.Module], config: TrainConfig, device: torch.device) -> str | None:
@@ -59,11 +78,15 @@ def compile_blocks(models: Mapping[str, nn.Module], config: TrainConfig, device:
         return None
     if not any(shutil.which(name) for name in ("c++", "g++", "clang++")):
         return "there is no C++ compiler (g++ or clang++), so torch.compile is left out: the same numbers, slower"
-    for model in models.values():
-        for blocks in [module for module in model.modules() if isinstance(module, nn.ModuleList)]:
-            for block in blocks:
-                block.compile()
+    for block in blocks(models):
+        block.compile()
     return None
+
+
+def blocks(models: Mapping[str, nn.Module]) -> list[nn.Module]:
+    """The blocks of all models: what stands in their lists of modules."""
+    lists = [part for model in models.values() for part in model.modules() if isinstance(part, nn.ModuleList)]
+    return [block for each in lists for block in each]
 
 
 def without_compiling() -> AbstractContextManager[Any]:
