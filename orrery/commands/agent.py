@@ -255,7 +255,7 @@ def completer(engine: Engine, sampling: Sampling, assistant: bool) -> Complete:
         stopping = replace(sampling, stop=tuple(stops))
         if assistant:
             return str(engine.chat([[{"role": "user", "content": text}]], stopping)[0][-1]["content"])
-        return engine.generate([[engine.tokenizer.eos_id, *engine.tokenizer.encode(text)]], stopping)[0].text
+        return engine.generate([[engine.tokenizer.begin_id, *engine.tokenizer.encode(text)]], stopping)[0].text
 
     return complete
 

@@ -20,11 +20,13 @@ class GRPOCommand(ProblemCommand):
     the group's mean become likelier. Watch reward and length; the loss is near 0 by design.
 
     Problems: {"prompt": …, "truth": …} a line, or GSM8K's files as they are. Rewards: exact, contains, numeric, marked
-    (numeric, but only after ####), steps, ended, or your own function (prompt, completion, truth) -> float, each with a
-    weight; what has weight 0 is only shown.
+    (numeric, but only after ####), steps, ended, countdown and answered (the game of `orrery data countdown`, and that
+    there is an answer in its tags), or your own function (prompt, completion, truth) -> float, each with a weight; what
+    has weight 0 is only shown.
 
     Example: orrery grpo --model runs/speedrun/sft --run reason --minutes 5
     Example: orrery grpo --model runs/speedrun/sft --data sums.jsonl --reward numeric --reward mine.py:brief=0.1
+    Example: orrery grpo --model MODEL --data countdown.jsonl --reward countdown=0.9 --reward answered=0.1
     Example: orrery grpo --model MODEL --data gsm8k.jsonl --tools --reward numeric --reward marked=0
     Example: orrery grpo --model runs/agent/sft --agent --grpo.call-cost 0.05 --run practice
     """

@@ -11,7 +11,6 @@ those that a trainer computes for the same ids. For requests that come and go on
 scheduler.py.
 """
 
-import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from orrery.errors import ContextFull, InferenceError, TokenizerError
+from orrery.errors import ContextFull, InferenceError
 from orrery.inference import kernel
 from orrery.inference.batch import Batch
 from orrery.inference.forward import PREFILL_TOKENS
@@ -32,7 +31,6 @@ from orrery.models.hf import load_model, load_tokenizer
 from orrery.models.transformer import Transformer
 from orrery.tokenizers.bpe import BPE
 from orrery.tokenizers.chat import Message, render
-from orrery.tokenizers.special import END_OF_TEXT, IM_END, IM_START, PAD
 from orrery.tools.calculator import CALCULATOR
 from orrery.tools.registry import Tool
 
@@ -61,7 +59,7 @@ class Engine:
     """Generates with one model; at most `max_rows` requests are in its batch at a time.
 
     Tokens that end a document or a turn always stop a request. Never written are `<|pad|>`, `<|im_start|>` (only
-    `render` begins a message) and ids that the tokenizer does not have.
+    `render` begins a message), what a tokenizer made elsewhere has in their place, and ids that it does not have.
 
     Raises InferenceError when the tokenizer has more tokens than the model.
     """
@@ -76,8 +74,8 @@ class Engine:
             )
         self.model, self.tokenizer, self.tools, self.max_rows = model, tokenizer, tuple(tools), max_rows
         self.context = model.config.context
-        self.stops = _known_ids(tokenizer, END_OF_TEXT, IM_END)
-        never = [*_known_ids(tokenizer, IM_START, PAD), *range(tokenizer.vocab_size, vocab)]
+        self.stops = tokenizer.stop_ids
+        never = [*tokenizer.never_written, *range(tokenizer.vocab_size, vocab)]
         self.banned = torch.tensor(never, dtype=torch.long)
 
     @property
@@ -277,12 +275,3 @@ class Engine:
                 )
             if min(prompt) < 0 or max(prompt) >= vocab:
                 raise InferenceError(f"{where} has ids outside the model's vocabulary of {vocab} tokens")
-
-
-def _known_ids(tokenizer: BPE, *names: str) -> list[int]:
-    """The ids of those special tokens that the tokenizer has."""
-    ids = []
-    for name in names:
-        with contextlib.suppress(TokenizerError):  # a vocabulary of others, such as GPT-2's, has fewer
-            ids.append(tokenizer.id_of(name))
-    return ids

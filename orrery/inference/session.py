@@ -21,7 +21,7 @@ from orrery.inference.row import Row, Written
 from orrery.inference.sampling import Sampling, before
 from orrery.inference.turns import MALFORMED
 from orrery.tokenizers.bpe import BPE
-from orrery.tokenizers.chat import Message, render
+from orrery.tokenizers.chat import Message, following, render
 from orrery.tokenizers.parse import parse_assistant
 from orrery.tokenizers.special import TOOL_CALL
 from orrery.tools.registry import Tool
@@ -50,7 +50,7 @@ class Session:
         prompt = render(messages, self.tokenizer, add_generation_prompt=True, tools=schemas).ids
         whole = dataclasses.replace(sampling, max_tokens=engine.context)  # of all messages together
         self.batch = engine.batch([prompt], [whole], extra=0)
-        self.banned, self.call = self.batch.banned, self.tokenizer.id_of(TOOL_CALL)
+        self.banned, self.call = self.batch.banned, self.tokenizer.known_id(TOOL_CALL)
         self.row, self.stopped = Row(0, prompt, whole), False
         self.batch.add(self.row)
 
@@ -61,7 +61,7 @@ class Session:
 
     def write(self, may_call: bool = True) -> Said:
         """The model's next message; it cannot call a tool unless it may."""
-        refused = [] if may_call else [self.call]
+        refused = [] if may_call or self.call < 0 else [self.call]
         self.batch.banned = torch.cat([self.banned, torch.tensor(refused, dtype=torch.long, device=self.banned.device)])
         while not self.row.done and len(self.row.ids) - self.row.begun < self.most:
             self.batch.step()
@@ -80,11 +80,10 @@ def said_by(written: Written, tokenizer: BPE) -> Said:
     """The message that these tokens are."""
     message = parse_assistant(written.ids[: -1 if written.stopped else None], tokenizer)
     message["content"] = before(message["content"], written.stop)
-    malformed = MALFORMED if tokenizer.id_of(TOOL_CALL) in written.ids and not message.get("tool_calls") else ""
+    malformed = MALFORMED if tokenizer.known_id(TOOL_CALL) in written.ids and not message.get("tool_calls") else ""
     return Said(message, malformed, cut=not (written.stopped or written.stop))
 
 
 def told(messages: Sequence[Message], tokenizer: BPE, stopped: bool) -> list[int]:
     """The ids that tell a model something behind its message, which it `stopped` by itself or which was cut."""
-    end = [] if stopped else [tokenizer.im_end_id]
-    return [*end, *tokenizer.encode("\n"), *render(messages, tokenizer, add_generation_prompt=True).ids]
+    return [*([] if stopped else [tokenizer.end_of_turn_id]), *following(messages, tokenizer)]

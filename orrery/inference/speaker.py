@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from orrery.errors import CheckpointError, ContextFull, TokenizerError
+from orrery.errors import CheckpointError, ContextFull
 from orrery.inference.engine import Engine
 from orrery.inference.sampling import Sampling
 from orrery.inference.stream import Done, Event, TextDelta
@@ -79,7 +79,7 @@ def prompt_ids(messages: Sequence[Message], tokenizer: BPE, assistant: bool) -> 
     """The ids after which the reply to `messages` begins."""
     if assistant:
         return render(messages, tokenizer, add_generation_prompt=True).ids
-    return [tokenizer.eos_id, *tokenizer.encode(messages[-1]["content"])]
+    return [tokenizer.begin_id, *tokenizer.encode(messages[-1]["content"])]
 
 
 def encode_reply(
@@ -102,13 +102,12 @@ def encode_reply(
 
 
 def is_assistant(folder: Path, tokenizer: BPE) -> bool:
-    """Whether a model folder holds an assistant: it has chat tokens, and `<|im_end|>` ends its generation.
+    """Whether a model folder holds an assistant: it knows turns, and `<|im_end|>`, or whatever closes one, stops it.
 
     A folder of others without generation_config.json is taken by its tokens alone.
     """
-    try:
-        end = tokenizer.im_end_id
-    except TokenizerError:
+    end = tokenizer.end_of_turn_id
+    if end < 0:
         return False
     path = folder / "generation_config.json"
     if not path.exists():

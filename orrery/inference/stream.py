@@ -54,7 +54,7 @@ class TextStream:
     def __init__(self, tokenizer: BPE, stops: Sequence[str] = (), calls: bool = True) -> None:
         self.tokenizer, self.stops = tokenizer, stops
         self.waiting = ""  # text that may be the beginning of a stop
-        self.call = tokenizer.id_of(TOOL_CALL) if calls else None
+        self.call = tokenizer.known_id(TOOL_CALL) if calls else None
         self.decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self.calling = False
         self.held = ""

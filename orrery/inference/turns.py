@@ -16,7 +16,7 @@ from orrery.errors import InferenceError
 from orrery.inference.row import Written
 from orrery.inference.sampling import before
 from orrery.tokenizers.bpe import BPE
-from orrery.tokenizers.chat import Message, render
+from orrery.tokenizers.chat import Message, following, render
 from orrery.tokenizers.parse import parse_assistant
 from orrery.tokenizers.special import END_TOOL_CALL, TOOL_CALL
 from orrery.tools.registry import Tool, call_tool
@@ -50,7 +50,7 @@ class Reply:
 
     def __init__(self, tokenizer: BPE, tools: Sequence[Tool]) -> None:
         self.tokenizer, self.tools = tokenizer, tools
-        self.end, self.call_token = tokenizer.im_end_id, tokenizer.id_of(TOOL_CALL)
+        self.end, self.call_token = tokenizer.end_of_turn_id, tokenizer.known_id(TOOL_CALL)
         self.messages: list[Message] = []
         self.finish_reason: FinishReason = "length"  # until it ends otherwise
         self.calls = 0
@@ -66,7 +66,7 @@ class Reply:
     def wrote(self, written: Written, room: int) -> list[int]:
         """Take in one message of the model -> the ids to feed before it goes on; none when the reply is done.
 
-        Only a message that the model itself ended by <|im_end|> calls tools. Their answers are fed as long as they
+        Only a message that the model itself ended, by <|im_end|>, calls tools. Their answers are fed as long as they
         fit into `room` tokens.
         """
         self.note(written.ids, written.logprobs)
@@ -80,7 +80,7 @@ class Reply:
         if self.calls > MAX_CALLS:
             self.finish_reason = "calls"
         elif results:
-            feed = self.tokenizer.encode("\n") + render(results, self.tokenizer, add_generation_prompt=True).ids
+            feed = following(results, self.tokenizer)
             if len(feed) <= room:
                 self.note(feed)
                 return feed

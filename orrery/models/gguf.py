@@ -46,7 +46,7 @@ from orrery.models.layers import rotary_frequencies
 from orrery.models.transformer import Transformer
 from orrery.tokenizers.bpe import BPE
 from orrery.tokenizers.special import END_OF_TEXT, IM_END
-from orrery.tokenizers.split import GPT2_PATTERN, QWEN2_PATTERN
+from orrery.tokenizers.split import GPT2_PATTERN, QWEN2_PATTERN, SMOLLM_PATTERN
 
 WeightType = Literal["f32", "f16", "bf16", "q8_0"]
 WEIGHT_TYPES: dict[WeightType, tuple[GGMLQuantizationType, LlamaFileType]] = {
@@ -78,7 +78,12 @@ INSIDE = {
     "mlp.down": "ffn_down",
 }
 LLAMA3_PATTERN = QWEN2_PATTERN.replace(r"|\p{N}|", r"|\p{N}{1,3}|")
-SPLITS = {QWEN2_PATTERN: "qwen2", GPT2_PATTERN: "gpt-2", LLAMA3_PATTERN: "llama-bpe"}  # what llama.cpp calls them
+SPLITS = {  # what llama.cpp calls them
+    QWEN2_PATTERN: "qwen2",
+    GPT2_PATTERN: "gpt-2",
+    LLAMA3_PATTERN: "llama-bpe",
+    SMOLLM_PATTERN: "smollm",
+}
 
 
 class Entry(NamedTuple):
@@ -268,7 +273,8 @@ def add_special_tokens(writer: GGUFWriter, folder: Path, tokenizer: BPE) -> None
     config = read_json(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").is_file() else {}
     reserved = {**tokenizer.vocabulary.special, **tokenizer.vocabulary.added}
     known = {name: reserved.get(_text(config.get(f"{name}_token"))) for name in ("bos", "eos", "pad")}
-    end_of_text, end_of_turn = reserved.get(END_OF_TEXT), reserved.get(IM_END)
+    end_of_text = reserved.get(END_OF_TEXT)
+    end_of_turn = tokenizer.end_of_turn_id if tokenizer.end_of_turn_id >= 0 else reserved.get(IM_END)
     # Some programs stop at the end of sequence only: for an assistant that is the end of its turn.
     eos = known["eos"] if end_of_turn is None or end_of_turn not in _stops(folder) else end_of_turn
     for add, id_ in (

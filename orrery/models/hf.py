@@ -85,7 +85,8 @@ def save_model(
     """Write `model` as the Hugging Face folder `folder`, whole or not at all; an older model there is replaced.
 
     Args:
-        tokenizer: its files are written too, and its padding id into generation_config.json.
+        tokenizer: its files are written too, its padding id into generation_config.json, and what else stood there of a
+            model that was made elsewhere.
         eos_ids: token ids at which generation stops.
         card: Markdown that README.md shows below the numbers that are known here.
 
@@ -96,16 +97,19 @@ def save_model(
     if folder.exists() and not (folder / "config.json").is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise CheckpointError(f"{folder} exists and is not a model folder: not replacing it; choose another path")
     generation: dict[str, Any] = {"_from_model_config": False}
+    if tokenizer is not None and tokenizer.imported is not None:
+        generation |= tokenizer.imported.generation
     if eos_ids:
         generation["eos_token_id"] = list(eos_ids)
     pad_id = padding_id(tokenizer)
     if pad_id is not None:
-        generation["pad_token_id"] = pad_id
+        generation.setdefault("pad_token_id", pad_id)
     dtype = str(model.token_embedding.weight.dtype).removeprefix("torch.")
     with folder_written_atomically(folder) as new:
         new.mkdir()
         save_file(to_hf(model), new / WEIGHTS, metadata={"format": "pt"})
-        write_json(new / "config.json", config_to_hf(model.config, dtype, eos_ids))
+        config = config_to_hf(model.config, dtype, eos_ids)
+        write_json(new / "config.json", config | {"bos_token_id": generation.get("bos_token_id")})
         write_json(new / "generation_config.json", generation)
         (new / "README.md").write_text(model_card(model, card), encoding="utf-8")
         if tokenizer is not None:
@@ -138,7 +142,7 @@ def load_tokenizer(folder: Path) -> BPE:
         CheckpointError: there is none.
         TokenizerError: it is not a byte-level BPE, or damaged.
     """
-    if not (folder / "tokenizer.json").is_file():
+    if not any((folder / name).is_file() for name in ("tokenizer.json", "merges.txt")):
         raise CheckpointError(f"no tokenizer in {folder}: tokenizer.json is missing")
     return BPE.load(folder)
 

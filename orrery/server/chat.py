@@ -63,11 +63,12 @@ def plan_of(service: Service, asked: ChatRequest, model: ServedModel) -> Plan:
     forced = forced_beginning(asked, model)
     asked_tokens = asked.max_tokens if asked.max_completion_tokens is None else asked.max_completion_tokens
     sampling = service.sampling(asked, model, len(prompt) + len(forced), asked_tokens)
-    if asked.tool_choice == "none":
-        bias = tuple((token, bias) for token, bias in sampling.logit_bias if token != tokenizer.id_of(TOOL_CALL))
-        sampling = replace(sampling, logit_bias=(*bias, (tokenizer.id_of(TOOL_CALL), NEVER)))
-    if asked.tools and asked.parallel_tool_calls is False:
-        sampling = replace(sampling, stop_ids=(tokenizer.id_of(END_TOOL_CALL),))
+    call, end = tokenizer.known_id(TOOL_CALL), tokenizer.known_id(END_TOOL_CALL)  # both, or none
+    if asked.tool_choice == "none" and call >= 0:
+        bias = tuple((token, bias) for token, bias in sampling.logit_bias if token != call)
+        sampling = replace(sampling, logit_bias=(*bias, (call, NEVER)))
+    if asked.tools and asked.parallel_tool_calls is False and call >= 0:
+        sampling = replace(sampling, stop_ids=(end,))
     top = (asked.top_logprobs or 0) if asked.logprobs else None
     return Plan(model, prompt, forced, sampling, top, calls=bool(asked.tools))
 
@@ -117,6 +118,8 @@ def forced_beginning(asked: ChatRequest, model: ServedModel) -> list[int]:
     name = choice.function.name if isinstance(choice, ToolChoice) else names[0]
     if name not in names:
         raise Problem(422, f"tool_choice names {name!r}, which is none of the tools", "invalid_value", "tool_choice")
+    if model.tokenizer.known_id(TOOL_CALL) < 0:
+        raise Problem(422, f"{model.name} has no token for calls, so none can be required of it", param="tool_choice")
     call = [model.tokenizer.id_of(TOOL_CALL)]
     if choice == "required" and len(names) > 1:
         return call

@@ -65,7 +65,7 @@ async def complete(service: Service, asked: CompletionRequest, request: Request)
 def beginning(tokenizer: BPE) -> list[int]:
     """What a document begins with: the token between documents, where there is one."""
     try:
-        return [tokenizer.eos_id]
+        return [tokenizer.begin_id]
     except TokenizerError:  # a vocabulary of others
         return []
 

@@ -62,8 +62,8 @@ class MessageReader:
 
     def __init__(self, tokenizer: BPE, stops: Sequence[str], *, calls: bool, forced: Sequence[int] = ()) -> None:
         self.tokenizer, self.stops, self.calls = tokenizer, stops, calls
-        self.think, self.end_think = tokenizer.id_of(THINK), tokenizer.id_of(END_THINK)
-        self.end_call = tokenizer.id_of(END_TOOL_CALL)
+        self.think, self.end_think = tokenizer.known_id(THINK), tokenizer.known_id(END_THINK)
+        self.end_call = tokenizer.known_id(END_TOOL_CALL)
         self.written = Written([], [], False)
         self.scores: list[TokenScore] = []  # of tokens that have not been sent
         self.thinks = False

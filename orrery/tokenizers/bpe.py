@@ -12,6 +12,7 @@ text as plain text: strings like ``<|im_end|>`` in it never become special token
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,8 +20,10 @@ import regex
 import tiktoken
 
 from orrery.errors import DataError, TokenizerError
+from orrery.files import write_atomically
 from orrery.tokenizers.counting import count_words
-from orrery.tokenizers.hf_format import read_gpt2, read_tokenizer, write_tokenizer
+from orrery.tokenizers.hf_format import read_gpt2, write_tokenizer
+from orrery.tokenizers.imported import Imported, read_imported, read_vocabulary
 from orrery.tokenizers.special import ADDED, END_OF_TEXT, IM_END, IM_START, PAD, RESERVED, SPECIAL
 from orrery.tokenizers.split import QWEN2_PATTERN
 from orrery.tokenizers.train import MIN_COUNT, train_tokens
@@ -39,15 +42,16 @@ class BPE:
         vocabulary: its tokens and split pattern, as plain data.
         ranks: bytes of each token that merging can make → its rank.
         vocab_size: number of ids, special and added tokens included.
+        imported: what else a folder that was made elsewhere says, its chat template for one; None where all is ours.
     """
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: Vocabulary, imported: Imported | None = None) -> None:
         """Make a tokenizer of ``vocabulary``; `train`, `load` and `from_gpt2` are the usual ways to get one.
 
         Raises:
             TokenizerError: the split pattern is no regular expression.
         """
-        self.vocabulary = vocabulary
+        self.vocabulary, self.imported = vocabulary, imported
         self.ranks = vocabulary.ranks
         self._bytes = vocabulary.bytes_by_id()
         self.vocab_size = len(self._bytes)
@@ -126,27 +130,42 @@ class BPE:
 
     @classmethod
     def load(cls, folder: Path) -> "BPE":
-        """Read ``tokenizer.json`` in ``folder``: ours, or any byte-level BPE in Hugging Face's format.
+        """Read the tokenizer in ``folder``: ours, or any byte-level BPE in Hugging Face's format.
 
         Raises:
             TokenizerError: there is none, or it is of a kind that this class does not compute.
         """
-        return cls(read_tokenizer(folder / "tokenizer.json"))
+        vocabulary = read_vocabulary(folder)
+        return cls(vocabulary, read_imported(folder, vocabulary))
+
+    def with_chat_tokens(self) -> "BPE":
+        """The same with our chat template and those of the reserved tokens that it lacks, under new ids at the end."""
+        missing = [text for text in RESERVED if text not in self._reserved]
+        ids = {text: self.vocab_size + index for index, text in enumerate(missing)}
+        special = {**self.vocabulary.special, **{text: ids[text] for text in missing if text in SPECIAL}}
+        added = {**self.vocabulary.added, **{text: ids[text] for text in missing if text in ADDED}}
+        return BPE(replace(self.vocabulary, special=special, added=added))
 
     def save(self, folder: Path) -> None:
         """Write ``tokenizer.json`` and ``tokenizer_config.json``, which transformers loads to the same ids.
 
+        One that was made elsewhere is written as it was read.
+
         Raises:
             RunError: the disk is full.
         """
-        write_tokenizer(self.vocabulary, folder)
+        if self.imported is None:
+            write_tokenizer(self.vocabulary, folder)
+            return
+        for name, content in self.imported.files.items():
+            write_atomically(folder / name, content)
 
     def encode(self, text: str) -> list[int]:
         """Ids of ``text`` as plain text: never a special or added token, whatever it contains.
 
         Half of a surrogate pair, which is no character, becomes U+FFFD.
         """
-        text = self._normalize(text)
+        text = self.normalize(text)
         if len(text) >= LONG_WHITESPACE and _LONG_WHITESPACE.search(text):
             ranks = [rank for word in self._words.findall(text) for rank in self._fast._encode_single_piece(word)]
         else:
@@ -169,7 +188,7 @@ class BPE:
 
     def encode_reference(self, text: str) -> list[int]:
         """What `encode` computes, written to be read; some hundred times slower."""
-        ranks = encode_reference(self._normalize(text), self.ranks, self.vocabulary.pattern)
+        ranks = encode_reference(self.normalize(text), self.ranks, self.vocabulary.pattern)
         return [self.vocabulary.id(rank) for rank in ranks]
 
     def decode(self, ids: Sequence[int], skip_special: bool = False) -> str:
@@ -206,10 +225,62 @@ class BPE:
             raise TokenizerError(f"this tokenizer has no token {special} (it has: {known}); use one that has it")
         return self._reserved[special]
 
+    def known_id(self, special: str) -> int:
+        """Id of a special or added token; -1, which is no id, where this tokenizer has no such token."""
+        return self._reserved.get(special, -1)
+
+    @property
+    def reserved(self) -> Mapping[str, int]:
+        """All special and added tokens: string → id."""
+        return self._reserved
+
     @property
     def eos_id(self) -> int:
-        """Id of ``<|endoftext|>``, the document boundary."""
+        """Id of ``<|endoftext|>``, the document boundary, or of what a model made elsewhere ends a document by."""
+        if self.imported is not None and self.imported.ends is not None:
+            return self.imported.ends
         return self.id_of(END_OF_TEXT)
+
+    @property
+    def begin_id(self) -> int:
+        """Id of the token that stands before a document: the boundary too, but for models such as Llama 3."""
+        return self.eos_id if self.imported is None or self.imported.begins is None else self.imported.begins
+
+    @property
+    def end_of_turn_id(self) -> int:
+        """Id of the token with which the assistant ends its turn; -1 where this tokenizer knows no turns."""
+        if self.imported is None:
+            return self.known_id(IM_END)
+        turn = self._turn
+        return -1 if turn is None else self.known_id(turn[1])
+
+    @property
+    def start_of_turn_id(self) -> int:
+        """Id of the token that begins a message; -1 where this tokenizer knows no turns."""
+        if self.imported is None:
+            return self.known_id(IM_START)
+        before = self._turn[0] if self._turn else ""
+        return next((id_ for text, id_ in self._reserved.items() if before.startswith(text)), -1)
+
+    @property
+    def stop_ids(self) -> list[int]:
+        """Ids at which a model stops: the ends of documents and, where it knows turns, of turns."""
+        known = [self.known_id(END_OF_TEXT)] if self.imported is None else self.imported.stops
+        return list(dict.fromkeys(id_ for id_ in (*known, self.end_of_turn_id) if id_ >= 0))
+
+    @property
+    def never_written(self) -> list[int]:
+        """Ids that only `render` and batches place: what begins a message or a text, and padding."""
+        ids = [self.start_of_turn_id, self.known_id(PAD)]
+        if self.imported is not None:
+            ids += [id_ for id_ in (self.imported.begins, self.imported.pad) if id_ is not None]
+        stops = self.stop_ids
+        return list(dict.fromkeys(id_ for id_ in ids if id_ >= 0 and id_ not in stops))
+
+    @property
+    def _turn(self) -> tuple[str, str] | None:
+        """What an imported template writes before and behind the assistant's turn."""
+        return self.imported.template.turn if self.imported and self.imported.template else None
 
     @property
     def im_start_id(self) -> int:
@@ -223,10 +294,13 @@ class BPE:
 
     @property
     def pad_id(self) -> int:
-        """Id of ``<|pad|>``, which fills the rows of a batch."""
+        """Id of ``<|pad|>``, or of what a model made elsewhere fills the rows of a batch with."""
+        if self.imported is not None and self.imported.pad is not None:
+            return self.imported.pad
         return self.id_of(PAD)
 
-    def _normalize(self, text: str) -> str:
+    def normalize(self, text: str) -> str:
+        """The text in the Unicode form that it is encoded in; ours is any."""
         form = self.vocabulary.normalization
         return text if form is None else unicodedata.normalize(form, text)
 

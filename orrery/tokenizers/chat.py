@@ -20,16 +20,19 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
-from orrery.errors import DataError
+from orrery.errors import DataError, TokenizerError
 from orrery.tokenizers.bpe import BPE
 from orrery.tokenizers.messages import ROLES, Message, validate_messages
 from orrery.tokenizers.parse import parse_assistant
 from orrery.tokenizers.special import END_THINK, END_TOOL_CALL, IM_END, IM_START, RESERVED, THINK, TOOL_CALL
 from orrery.tokenizers.template import CHAT_TEMPLATE, TOOLS_AFTER, TOOLS_BEFORE, ZERO_WIDTH_SPACE
 
-__all__ = ["CHAT_TEMPLATE", "Message", "Rendered", "neutralise", "parse_assistant", "render", "validate_messages"]
+__all__ = [
+    "CHAT_TEMPLATE", "Message", "Rendered", "following", "neutralise", "parse_assistant", "render", "validate_messages",
+]  # fmt: skip
 
 _RESERVED = re.compile("|".join(map(re.escape, RESERVED)))
 
@@ -69,6 +72,8 @@ def render(
 ) -> Rendered:
     """Ids and mask of a conversation; transformers gives the same with our template.
 
+    A tokenizer that was made elsewhere has a template of its own (``jinja_template.py``), which is rendered instead.
+
     Args:
         messages: a valid conversation (`validate_messages` checks one that comes from outside).
         add_generation_prompt: end with the header of the assistant's next turn.
@@ -76,12 +81,15 @@ def render(
             under "tools" of a system message at the beginning.
 
     Raises:
-        DataError: a role is none of the four.
-        TokenizerError: the tokenizer lacks the reserved tokens.
+        DataError: a role is none of the four, or a template from elsewhere refuses the conversation.
+        TokenizerError: the tokenizer lacks the reserved tokens, or its template does not show what the assistant wrote.
     """
-    writer = _Writer(tokenizer)
     first = messages[0] if messages and messages[0]["role"] == "system" else {}
-    if tools := tools or first.get("tools"):
+    tools = tools or first.get("tools")
+    if tokenizer.imported is not None:
+        return _render_imported(messages, tokenizer, add_generation_prompt, tools)
+    writer = _Writer(tokenizer)
+    if tools:
         _write_tools(writer, first.get("content"), tools)
         messages = messages[bool(first) :]
     for message in messages:
@@ -99,6 +107,52 @@ def render(
     if add_generation_prompt:
         writer.special(IM_START)
         writer.text("assistant\n")
+    return writer.done()
+
+
+def following(messages: Sequence[Message], tokenizer: BPE) -> list[int]:
+    """Ids that stand behind an ended turn of the assistant when ``messages`` follow and it is to answer again."""
+    if tokenizer.imported is None:
+        return [*tokenizer.encode("\n"), *render(messages, tokenizer, add_generation_prompt=True).ids]
+    call = {"type": "function", "function": {"name": "tool", "arguments": {}}}
+    said: list[Message] = [
+        {"role": "user", "content": "?"},
+        {"role": "assistant", "content": ".", "tool_calls": [call]},
+    ]
+    rendered = render([*said, *messages], tokenizer, add_generation_prompt=True)
+    behind = rendered.ids[len(rendered.mask) - rendered.mask[::-1].index(True) :]
+    return behind[behind[:1] == [tokenizer.end_of_turn_id] :]  # some templates do not count the end as written
+
+
+def _render_imported(
+    messages: Sequence[Message], tokenizer: BPE, add_generation_prompt: bool, tools: Sequence[dict[str, Any]] | None
+) -> Rendered:
+    """What the tokenizer's own template makes of the messages."""
+    template = tokenizer.imported and tokenizer.imported.template
+    if not template:
+        raise TokenizerError(
+            "this model has no chat template: it knows no turns. Take an instruction-tuned one, or give it ours: "
+            "orrery import MODEL --chat-tokens"
+        )
+    unsaid = ("tools", "weight")  # of ours, and none of a template's business
+    plain = [{key: value for key, value in message.items() if key not in unsaid} for message in messages]
+    if plain and plain[0] == {"role": "system"}:
+        plain = plain[1:]  # it was there for its tools alone
+    text, spans = template.render(plain, tools=tools, add_generation_prompt=add_generation_prompt)
+    weights = [message.get("weight", 1) for message in messages if message["role"] == "assistant"]
+    if not all(weights):
+        if len(weights) != len(spans):
+            raise DataError("the model's chat template does not tell the assistant's messages apart: leave out weights")
+        spans = [span for span, weight in zip(spans, weights, strict=True) if weight]
+    writer = _Writer(tokenizer)
+    places = [0, *(place for span in spans for place in span), len(text)]
+    for number, (start, end) in enumerate(pairwise(places)):  # not written by the assistant, written, not written …
+        at = start
+        for token in template.reserved.finditer(text, start, end):
+            writer.text(text[at : token.start()], trained=bool(number % 2))
+            writer.special(token[0], trained=bool(number % 2))
+            at = token.end()
+        writer.text(text[at:end], trained=bool(number % 2))
     return writer.done()
 
 
@@ -142,15 +196,11 @@ class _Writer:
         self._tokenizer = tokenizer
         self._ids: list[int] = []
         self._mask: list[bool] = []
-        self._before = ""  # the part of the run that is not trained on; it always comes first
-        self._trained = ""
+        self._run: list[tuple[str, bool]] = []  # parts of the run, and whether they are trained on
 
     def text(self, text: str, trained: bool = False) -> None:
-        if trained:
-            self._trained += text
-        else:
-            assert not self._trained, "a run of text is trained on from some place to its end"
-            self._before += text
+        if text:
+            self._run.append((text, trained))
 
     def special(self, text: str, trained: bool = False) -> None:
         self._end_run()
@@ -162,17 +212,20 @@ class _Writer:
         return Rendered(self._ids, self._mask)
 
     def _end_run(self) -> None:
-        run = self._before + self._trained
-        if not run:
-            return
-        ids = self._tokenizer.encode(run)
-        untrained = len(ids)
-        if self._trained:
-            # A token that holds both parts (the "\n" of the header and one of the content) is trained on.
-            untrained = 0
-            left = len(self._before.encode())
-            while untrained < len(ids) and (left := left - len(self._tokenizer.token_bytes(ids[untrained]))) >= 0:
-                untrained += 1
+        ids = self._tokenizer.encode("".join(text for text, _ in self._run))
         self._ids += ids
-        self._mask += [index >= untrained for index in range(len(ids))]
-        self._before = self._trained = ""
+        kinds = {trained for _, trained in self._run}
+        if len(kinds) < 2:
+            self._mask += [True in kinds] * len(ids)
+        else:
+            # A token that holds some of both (the "\n" of the header and one of the content) is trained on.
+            trained = b"".join(
+                (b"\1" if trained else b"\0") * len(self._tokenizer.normalize(text).encode())
+                for text, trained in self._run
+            )
+            at = 0
+            for id_ in ids:
+                length = len(self._tokenizer.token_bytes(id_))
+                self._mask.append(1 in trained[at : at + length])
+                at += length
+        self._run = []

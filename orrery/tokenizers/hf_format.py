@@ -17,7 +17,7 @@ import regex
 from orrery.errors import TokenizerError
 from orrery.files import write_atomically
 from orrery.tokenizers.special import ADDED, END_OF_TEXT, IM_END, IM_START, PAD
-from orrery.tokenizers.split import GPT2_PATTERN
+from orrery.tokenizers.split import GPT2_PATTERN, QWEN2_PATTERN, SMOLLM_PATTERN
 from orrery.tokenizers.template import CHAT_TEMPLATE
 from orrery.tokenizers.vocabulary import Vocabulary
 
@@ -36,6 +36,11 @@ def byte_characters() -> dict[int, str]:
 
 _CHARACTER = byte_characters()
 _BYTE = {character: byte for byte, character in _CHARACTER.items()}
+# How tokenizers that come as vocab.json and merges.txt alone split and normalise text: by their class in transformers.
+_BY_CLASS: dict[str, tuple[str, Literal["NFC"] | None]] = {
+    "GPT2Tokenizer": (GPT2_PATTERN, None),
+    "Qwen2Tokenizer": (QWEN2_PATTERN, "NFC"),
+}
 # Every kind of character, to see whether a split pattern leaves any out.
 _SAMPLE = "".join(chr(code) for code in range(0x250)) + "  中語कि߁Ⅷ²\u3000\u200b\u0301 \n\n🙂🇩🇪\U00020000\ue000"
 
@@ -46,7 +51,7 @@ def read_tokenizer(path: Path) -> Vocabulary:
     Raises:
         TokenizerError: the file is missing or damaged, or asks for something that byte-level BPE does not do.
     """
-    config = _read_json(path)
+    config = read_json(path)
     try:
         model = config["model"]
         if model.get("type", "BPE") != "BPE":
@@ -70,13 +75,52 @@ def read_tokenizer(path: Path) -> Vocabulary:
         raise TokenizerError(f"{path} is damaged ({type(error).__name__}: {error}); fetch or train it again") from error
 
 
+def read_vocab_and_merges(folder: Path, config: Mapping[str, Any]) -> Vocabulary:
+    """Read ``vocab.json`` and ``merges.txt``, the older form, of a folder whose ``tokenizer_config.json`` is given.
+
+    Raises:
+        TokenizerError: a file is missing or damaged, or the class of tokenizer is none that is known.
+    """
+    path = folder / "merges.txt"
+    kind = str(config.get("tokenizer_class") or "GPT2Tokenizer").removesuffix("Fast")
+    if kind not in _BY_CLASS:
+        _refuse(path, f"belongs to a {kind}, of which tokenizer.json is needed")
+    vocab = read_json(folder / "vocab.json")
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        pairs = [
+            (left, right) for left, right in (line.split(" ") for line in lines if line and line[:9] != "#version:")
+        ]
+        tokens = {str(token["content"]): (int(id_), bool(token.get("special")))
+                  for id_, token in (config.get("added_tokens_decoder") or {}).items()}  # fmt: skip
+        if not tokens:
+            beside = folder / "added_tokens.json"
+            plain = read_json(beside) if beside.is_file() else {}
+            plain |= {END_OF_TEXT: vocab[END_OF_TEXT]} if END_OF_TEXT in vocab else {}
+            tokens = {text: (int(id_), True) for text, id_ in plain.items()}
+        pattern, normalization = _BY_CLASS[kind]
+        return _vocabulary(
+            path,
+            {token: int(id_) for token, id_ in vocab.items() if token not in tokens},
+            pairs,
+            special={text: id_ for text, (id_, special) in tokens.items() if special},
+            added={text: id_ for text, (id_, special) in tokens.items() if not special},
+            pattern=pattern,
+            normalization=normalization,
+        )
+    except OSError as error:
+        raise TokenizerError(f"cannot read {path}: {error.strerror}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise TokenizerError(f"{folder}: vocab.json and merges.txt are damaged ({error}); fetch them again") from error
+
+
 def read_gpt2(encoder_json: Path, vocab_bpe: Path) -> Vocabulary:
     """Read GPT-2's ``encoder.json`` and ``vocab.bpe`` as OpenAI released them.
 
     Raises:
         TokenizerError: a file is missing or not what it should be.
     """
-    vocab = _read_json(encoder_json)
+    vocab = read_json(encoder_json)
     try:
         lines = vocab_bpe.read_text(encoding="utf-8").splitlines()
         pairs = [(left, right) for left, right in (line.split(" ") for line in lines[1:] if line)]
@@ -138,14 +182,15 @@ def _pattern(path: Path, pre_tokenizer: Any) -> str:
     """The split pattern of a byte-level pre-tokenizer."""
     steps = pre_tokenizer.get("pretokenizers", [pre_tokenizer]) if isinstance(pre_tokenizer, dict) else []
     kinds = [step["type"] for step in steps]
-    if kinds not in (["ByteLevel"], ["Split", "ByteLevel"]):
+    digits = kinds == ["Digits", "ByteLevel"] and bool(steps[0].get("individual_digits"))
+    if not digits and kinds not in (["ByteLevel"], ["Split", "ByteLevel"]):
         _refuse(path, f"splits text by {' and '.join(kinds) or 'nothing'}")
     if steps[-1].get("add_prefix_space"):
         _refuse(path, "adds a space before the text")
-    if kinds == ["ByteLevel"]:
-        if not steps[0].get("use_regex", True):
+    if digits or kinds == ["ByteLevel"]:
+        if not steps[-1].get("use_regex", True):
             _refuse(path, "does not split text into words")
-        return GPT2_PATTERN
+        return SMOLLM_PATTERN if digits else GPT2_PATTERN
     if steps[-1].get("use_regex", True):
         _refuse(path, "splits text by two patterns")
     split = steps[0]
@@ -232,7 +277,12 @@ def _config(vocabulary: Vocabulary) -> dict[str, Any]:
     }
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in a tokenizer's file.
+
+    Raises:
+        TokenizerError: it is missing or is none.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

@@ -17,9 +17,10 @@ _Piece = tuple[str, bool]  # text, and whether it is a marker
 def parse_assistant(output: str | Sequence[int], tokenizer: BPE) -> Message:
     """The message that an assistant's output is.
 
-    In ids only the reserved tokens themselves count as structure; in a string, whatever looks like them. Output ends
-    at the first ``<|im_end|>`` or ``<|endoftext|>``. Calls that are malformed (no JSON object with a "name" and an
-    object of "arguments"), and thinking that does not end, stay text. Text behind calls is put with that before them.
+    In ids only the reserved tokens themselves count as structure, as far as the tokenizer has them; in a string,
+    whatever looks like them. Output ends at the first ``<|im_end|>`` or ``<|endoftext|>``, or what else stops the
+    model. Calls that are malformed (no JSON object with a "name" and an object of "arguments"), and thinking that does
+    not end, stay text. Text behind calls is put with that before them.
 
     Returns:
         {"role": "assistant", "content": …}, with "reasoning_content" and "tool_calls" where there are any.
@@ -78,18 +79,20 @@ def _cut_text(text: str) -> list[_Piece]:
 
 
 def _cut_ids(ids: Sequence[int], tokenizer: BPE) -> list[_Piece]:
-    ends = {tokenizer.id_of(text) for text in _ENDS}
-    markers = {tokenizer.id_of(text): text for text in _MARKERS}
+    ends = set(tokenizer.stop_ids)
+    markers = {tokenizer.known_id(text): text for text in _MARKERS}
     pieces: list[_Piece] = []
     run: list[int] = []
-    for id_ in [*ids, tokenizer.im_end_id]:
-        if id_ not in markers and id_ not in ends:
+    for id_ in ids:
+        if id_ in ends:
+            break
+        if id_ not in markers:
             run.append(id_)
             continue
         if run:
             pieces.append((tokenizer.decode(run), False))
             run = []
-        if id_ in ends:
-            break
         pieces.append((markers[id_], True))
+    if run:
+        pieces.append((tokenizer.decode(run), False))
     return pieces

@@ -233,7 +233,7 @@ def test_saving_replaces_an_older_model_but_nothing_else(tmp_path: Path) -> None
 
 def test_a_failed_save_leaves_the_older_model(tmp_path: Path) -> None:
     class Broken:
-        pad_id = 5
+        pad_id, imported = 5, None
 
         def save(self, folder: Path) -> None:
             raise RuntimeError("broken")

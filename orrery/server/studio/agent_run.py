@@ -170,8 +170,9 @@ class AgentRun:
 
     async def _say(self, may_call: bool) -> Said:
         tokenizer, engine = self.model.tokenizer, self.service.engine
-        refused = ((tokenizer.id_of(TOOL_CALL), -MOST_SHIFT),)
-        sampling = replace(self.sampling, logit_bias=() if may_call else refused)
+        call = tokenizer.known_id(TOOL_CALL)
+        refused = () if may_call or call < 0 else ((call, -MOST_SHIFT),)
+        sampling = replace(self.sampling, logit_bias=refused)
         reader, count = TokenReader(tokenizer), TokenCount(self.service.metrics, self.model.name)
         written: list[TokenScore] = []
         last = Update(0)

@@ -21,7 +21,7 @@ from typing import Literal
 from anyio import CancelScope
 from pydantic import BaseModel
 
-from orrery.errors import InferenceError, TokenizerError
+from orrery.errors import InferenceError
 from orrery.inference.chat_session import STOPPED
 from orrery.inference.row import TokenScore, Written
 from orrery.inference.sampling import Sampling, before
@@ -35,7 +35,7 @@ from orrery.server.studio.talk import Likely, finite, likely
 from orrery.tokenizers.bpe import BPE
 from orrery.tokenizers.messages import Message
 from orrery.tokenizers.parse import parse_assistant
-from orrery.tokenizers.special import END_OF_TEXT, END_THINK, END_TOOL_CALL, IM_END, IM_START, PAD, THINK, TOOL_CALL
+from orrery.tokenizers.special import END_THINK, END_TOOL_CALL, THINK, TOOL_CALL
 
 Kind = Literal["text", "think", "call", "end"]
 
@@ -71,9 +71,9 @@ class TokenReader:
         self.tokenizer = tokenizer
         self.decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self.kind: Kind = "text"
-        self.kinds = {_id(tokenizer, THINK): "think", _id(tokenizer, TOOL_CALL): "call"}
-        self.closing = {_id(tokenizer, END_THINK), _id(tokenizer, END_TOOL_CALL)}
-        self.ends = {_id(tokenizer, END_OF_TEXT), _id(tokenizer, IM_END)}
+        self.kinds = {tokenizer.known_id(THINK): "think", tokenizer.known_id(TOOL_CALL): "call"}
+        self.closing = {tokenizer.known_id(END_THINK), tokenizer.known_id(END_TOOL_CALL)}
+        self.ends = set(tokenizer.stop_ids)
 
     def read(self, score: TokenScore, ends: bool = False, given: bool = False) -> Token:
         """The next token; `ends`: it ends the message."""
@@ -130,9 +130,8 @@ class Writing:
         Raises InferenceError where they are too long, or a forced token is none that a model writes.
         """
         tokenizer = model.tokenizer
-        never = {_id(tokenizer, IM_START), _id(tokenizer, PAD)}
         for id in forced:
-            if not 0 <= id < tokenizer.vocab_size or id in never:
+            if not 0 <= id < tokenizer.vocab_size or id in tokenizer.never_written:
                 raise InferenceError(f"token {id} is none that {model.name} writes")
 
         def read() -> tuple[list[int], bool]:
@@ -237,18 +236,18 @@ class Writing:
     def _keep_partial(self) -> None:
         """Take in what a message that did not end has said: whole characters, and no unfinished call."""
         ids, tokenizer = self._open[: self._shown], self.model.tokenizer
-        call, end = _id(tokenizer, TOOL_CALL), _id(tokenizer, END_TOOL_CALL)
+        call, end = tokenizer.known_id(TOOL_CALL), tokenizer.known_id(END_TOOL_CALL)
         if call in ids and end not in ids[ids.index(call) :]:
             ids = ids[: ids.index(call)]
         self._open = []
         if not ids:
             return
         self._note(ids)
-        think = _id(tokenizer, THINK)
+        think = tokenizer.known_id(THINK)
         message: Message = {"role": "assistant", "content": ""}
         if not self.model.assistant:
             message["content"] = tokenizer.decode(ids, skip_special=True)
-        elif ids[0] == think and _id(tokenizer, END_THINK) not in ids:
+        elif ids[0] == think and tokenizer.known_id(END_THINK) not in ids:
             message["reasoning_content"] = tokenizer.decode(ids[1:]).removeprefix("\n")
         else:
             message = parse_assistant(ids, tokenizer)
@@ -256,11 +255,3 @@ class Writing:
 
     def _note(self, ids: Sequence[int]) -> None:
         self.ids, self.mask = [*self.ids, *ids], [*self.mask, *[True] * len(ids)]
-
-
-def _id(tokenizer: BPE, name: str) -> int:
-    """The id of a special token; -1 in a vocabulary of others."""
-    try:
-        return tokenizer.id_of(name)
-    except TokenizerError:
-        return -1

@@ -18,7 +18,6 @@ from orrery.server.studio.compute import Loaded
 from orrery.server.studio.sims.tokenizer import Chip, chips
 from orrery.tokenizers.bpe import BPE
 from orrery.tokenizers.chat import neutralise, render, validate_messages
-from orrery.tokenizers.special import RESERVED
 
 MOST = 20_000  # characters of a conversation
 
@@ -94,7 +93,7 @@ def conversation(asked: ConversationRequest, read: Loaded) -> ConversationAnswer
     scores = model(torch.tensor([ids]))[0, :-1].float().log_softmax(-1)  # T-1 V
     told = scores.gather(1, torch.tensor(ids[1:])[:, None])[:, 0]  # T-1
     logprobs = np.concatenate([[0], told.numpy()]).astype(np.float32)  # T
-    known = {tokenizer.id_of(text) for text in RESERVED}
+    known = set(tokenizer.reserved.values())
     trained = np.array(mask)
     return ConversationAnswer(
         ids=ids,
@@ -110,11 +109,11 @@ def conversation(asked: ConversationRequest, read: Loaded) -> ConversationAnswer
 
 
 def turns(ids: Sequence[int], tokenizer: BPE) -> list[Turn]:
-    """Where each turn begins: no content can, so an <|im_start|> is always one."""
-    starts = [index for index, id_ in enumerate(ids) if id_ == tokenizer.im_start_id]
+    """Where each turn begins: no content can, so an <|im_start|>, or what another template has there, is always one."""
+    starts = [index for index, id_ in enumerate(ids) if id_ == tokenizer.start_of_turn_id]
     ends = [*starts[1:], len(ids)]
     return [
-        Turn(tokenizer.decode(ids[start + 1 : end]).split("\n")[0], start, end - start)
+        Turn(tokenizer.decode(ids[start + 1 : end]).split("\n")[0].split("<|")[0], start, end - start)
         for start, end in zip(starts, ends, strict=True)
     ]
 
