@@ -53,6 +53,19 @@ class Server:
         choice = self.chat(model, [{"role": "user", "content": text}], sampling, stop=list(stops))
         return choice["message"].get("content") or ""
 
+    def continuations(self, model: str, texts: Sequence[str], sampling: Sampling, **more: Any) -> list[dict[str, Any]]:
+        """How each text goes on, as /completions has it: {"text": …, "logprobs": …}; `more` may ask for `echo`."""
+
+        def read(answer: Any) -> list[dict[str, Any]]:
+            found = sorted(answer["choices"], key=lambda choice: choice["index"])
+            if len(found) != len(texts) or not all(isinstance(choice["text"], str) for choice in found):
+                raise ValueError("not one choice a text")
+            return found
+
+        body = {"model": model, "prompt": list(texts), "max_tokens": sampling.max_tokens}
+        body |= {"temperature": sampling.temperature, "seed": sampling.seed}
+        return self._ask("POST", "completions", body | more, read)
+
     def embed(self, model: str, texts: Sequence[str]) -> list[list[float]]:
         """A vector for each text."""
 

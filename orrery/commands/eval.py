@@ -1,4 +1,4 @@
-"""`orrery eval`: examine a model against the truth of the embedded world."""
+"""`orrery eval`: examine a model against the truth of the embedded world, or by task files (`eval_tasks.py`)."""
 
 import json
 from collections.abc import Mapping
@@ -6,9 +6,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import tyro
 from rich.console import Console
 from rich.progress import Progress
 
+from orrery.commands.eval_tasks import check_flags, evaluate_tasks
 from orrery.config import from_mapping
 from orrery.data.world.world import World, WorldConfig
 from orrery.errors import CheckpointError, ConfigError
@@ -27,13 +29,35 @@ from orrery.training.runs import read_record
 class EvalConfig:
     """Take the exams: facts by how often they were read, arithmetic, letters, reading, refusals, form.
 
-    The world is that of the model's run; for a model from elsewhere say which with --world.seed and so on.
+    The world is that of the model's run; for a model from elsewhere say which with --world.seed and so on. With --task
+    take public ones instead (hellaswag, hellaswag_llmc, arc_easy, arc_challenge, gsm8k, bits_per_byte), or your
+    own, from a YAML file.
 
     Example: orrery eval --model runs/speedrun/sft --json
+    Example: orrery eval --task hellaswag --data hellaswag_val.jsonl --model runs/gpt2-124m/base --out results.json
+    Example: orrery eval --task gsm8k --data FOLDER --endpoint http://127.0.0.1:8000/v1 --endpoint-model sft --chat
     """
 
-    model: Path
+    model: Path | None = None
     """A model folder."""
+    task: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """A task that ships with Orrery, or a YAML file; give it again for more tasks."""
+    data: tyro.conf.UseAppendAction[tuple[Path, ...]] = ()
+    """Where a task's questions are, a file or folder; once for each task, in their order, or one folder for all."""
+    endpoint: str = ""
+    """A server that speaks OpenAI's protocol, for tasks, instead of --model; its key is $OPENAI_API_KEY."""
+    endpoint_model: str = ""
+    """What the server calls the model; its first one where it is not said."""
+    shots: int | None = None
+    """Worked examples before each question of a task; as many as the task says where it is not said."""
+    chat: bool = False
+    """Put a task's prompts as a user's messages, through the chat template."""
+    begin: bool = False
+    """Begin each prompt of a task with the token between documents, as orrery serve does; lm_eval does not."""
+    out: Path | None = None
+    """Write a task's results into this .json file, and each question with its answer into a .jsonl file beside it."""
+    seed: int = 0
+    """Draws the worked examples."""
     base: bool = False
     """Examine it as a base model, by completion; models that end only with <|endoftext|> are so examined anyway."""
     agent: bool = False
@@ -41,17 +65,27 @@ class EvalConfig:
     json: bool = False
     """Print JSON instead of a table."""
     limit: int = 0
-    """At most this many questions an exam; 0: all."""
+    """At most this many questions an exam or task, drawn at random; 0: all."""
     world: WorldConfig = field(default_factory=WorldConfig)
 
 
 def evaluate(config: EvalConfig) -> None:
-    """Examine and print. Raises `CheckpointError` for a folder that is no model."""
+    """Examine and print. Raises `CheckpointError` for a folder that is no model, and what `evaluate_tasks` does."""
     if config.limit < 0:
         raise ConfigError(f"--limit is {config.limit}; it cannot be negative")
+    if config.task:
+        check_flags(config)
+        evaluate_tasks(config)
+        return
+    for_tasks = ("data", "endpoint", "endpoint_model", "shots", "chat", "begin", "out", "seed")
+    given = [name for name in for_tasks if getattr(config, name) != getattr(EvalConfig, name, None)]
+    if given:
+        raise ConfigError(f"--{given[0].replace('_', '-')} is for tasks: say which with --task, such as hellaswag")
+    if config.model is None:
+        raise ConfigError("say which model is examined: orrery eval --model runs/speedrun/sft")
     if not config.model.is_dir():
         raise CheckpointError(f"{config.model} is no folder; give --model a model folder such as runs/speedrun/sft")
-    world = World(world_of(config))
+    world = World(world_of(config, config.model))
     exams = build_exams(world, config.limit or None)
     tools: tuple[Tool, ...] = (CALCULATOR,)
     if config.agent or _recipe(config.model).get("agent"):
@@ -70,11 +104,11 @@ def evaluate(config: EvalConfig) -> None:
         Console(highlight=False).print(exam_table(taken.scores))
 
 
-def world_of(config: EvalConfig) -> WorldConfig:
+def world_of(config: EvalConfig, model: Path) -> WorldConfig:
     """The world that the model's run was made from, unless another one is asked for."""
-    recipe = _recipe(config.model)
+    recipe = _recipe(model)
     if config.world == WorldConfig() and "world" in recipe:
-        return from_mapping(recipe["world"], WorldConfig, str(config.model.resolve().parent / "run.json"))
+        return from_mapping(recipe["world"], WorldConfig, str(model.resolve().parent / "run.json"))
     return config.world
 
 

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 from orrery.evals.exams import LOWER_IS_BETTER
 from orrery.evals.report_plots import Event, curves_figure, exam_figure, exam_rows, genre_figure, svg
 from orrery.evals.run import Score
+from orrery.evals.scaling_law import Expected
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class Report:
     compared: Sequence[Mapping[str, Any]] = ()
     """The stages after tuning side by side, see `orrery.stages.compare.Compared`."""
     conversations: Sequence[Sequence[Mapping[str, Any]]] = ()
+    expected: Expected | None = None
+    """What the scaling law expected of pretraining; what came is ``bits_per_byte`` of the stage ``base``."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values for ``report.json``."""

@@ -186,7 +186,7 @@ def _batches(requests: Sequence[_Request], on_progress: Progress | None) -> Iter
 
 def _chat_replies(engine: Engine, requests: Sequence[_Request], on_progress: Progress | None) -> dict[str, Reply]:
     replies: dict[str, Reply] = {}
-    end = engine.tokenizer.id_of("<|im_end|>")
+    end = engine.tokenizer.end_of_turn_id
     for batch in _batches(requests, on_progress):
         prompts = [render(request.messages, engine.tokenizer, add_generation_prompt=True).ids for request in batch]
         fits = [request for request, ids in zip(batch, prompts, strict=True) if len(ids) < engine.context]
@@ -200,12 +200,12 @@ def _chat_replies(engine: Engine, requests: Sequence[_Request], on_progress: Pro
 
 def _continuations(engine: Engine, requests: Sequence[_Request], on_progress: Progress | None) -> dict[str, Reply]:
     replies: dict[str, Reply] = {}
-    tokenizer, eos = engine.tokenizer, engine.tokenizer.eos_id  # a document starts after eos
+    tokenizer, begin = engine.tokenizer, engine.tokenizer.begin_id  # a document starts after it
     # Every check of a continuation ends at the first new line.
     newlines = tuple(i for i in range(tokenizer.vocab_size) if b"\n" in tokenizer.token_bytes(i))
     for batch in _batches(requests, on_progress):
         encoded = tokenizer.encode_batch([request.prompt for request in batch])
-        prompts = [(request, [eos, *ids]) for request, ids in zip(batch, encoded, strict=True)]
+        prompts = [(request, [begin, *ids]) for request, ids in zip(batch, encoded, strict=True)]
         fits = [(request, ids) for request, ids in prompts if len(ids) < engine.context]
         replies.update({request.key: Reply(TOO_LONG, ended=False) for request in batch})
         completions = engine.generate([ids for _, ids in fits], Sampling(max_tokens=batch[0].room, stop_ids=newlines))

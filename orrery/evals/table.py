@@ -10,6 +10,7 @@ from rich.text import Text
 
 from orrery.evals.exams import LOWER_IS_BETTER
 from orrery.evals.run import Score
+from orrery.evals.tasks import TaskResult
 
 
 def exam_table(scores: Sequence[Score], title: str = "Exams") -> Table:
@@ -59,6 +60,33 @@ def _arrow(first: Score | None, last: Score | None, lower_is_better: bool) -> Te
     if not higher and not lower:
         return Text("")
     return Text("↑", style="green") if higher != lower_is_better else Text("↓", style="red")
+
+
+def task_table(results: Sequence[TaskResult], title: str = "Tasks") -> Table:
+    """A row a metric: its value with the standard error, the 95% interval, chance, shots where there are any."""
+    table = Table(title=title, title_justify="left", caption_justify="left")
+    table.caption = "Shares in percent; bits per byte as they are, lower is better. ± is the standard error."
+    shots = any(result.paper.shots for result in results)
+    table.add_column("task")
+    table.add_column("metric", no_wrap=True)
+    for column in ("score", "95%", "chance", *(["shots"] if shots else []), "n"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for result in results:
+        task = result.paper.task
+        scale, digits = (1, 3) if task.kind == "bits_per_byte" else (100, 1)
+        for number, metric in enumerate(result.metrics):
+            score = Text(f"{scale * metric.value:.{digits}f}", style="bold")
+            score.append(f" ± {scale * metric.error:.{digits}f}", style="not bold dim")
+            table.add_row(
+                "" if number else f"{task.name} v{task.version}",
+                metric.name,
+                score,
+                Text(f"{scale * metric.low:.{digits}f}–{scale * metric.high:.{digits}f}", style="dim"),
+                "" if result.chance is None else f"{100 * result.chance:.0f}",
+                *([str(result.paper.shots)] if shots else []),
+                f"{metric.n:,}",
+            )
+    return table
 
 
 def conversation_line(message: Mapping[str, Any]) -> str:

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from orrery.data.packing import IGNORE, Batch, PackedBatches, Sequences
@@ -137,9 +136,8 @@ class SFTStage:
         """The formula above: nats of the assistant's tokens, over N. Only their logits are computed."""
         trained = (batch.targets.flatten() != IGNORE).nonzero()[:, 0]  # N
         hidden = self.model.hidden(batch.ids, segments=batch.segments).flatten(0, 1).index_select(0, trained)  # N D
-        logits = self.model.unembed(hidden)  # N V
-        nats = F.cross_entropy(logits.float(), batch.targets.flatten()[trained], reduction="sum")
-        return nats / denominators["tokens"], {}
+        nats = self.model.nats(hidden, batch.targets.flatten()[trained])  # N
+        return nats.sum() / denominators["tokens"], {}
 
     def evaluate(self, full: bool) -> dict[str, float]:
         """Loss on what the assistant says in held-out conversations."""
@@ -161,8 +159,7 @@ class SFTStage:
 
     def save(self, folder: Path) -> None:
         """An assistant ends with its turn (<|im_end|>), or with a document as its parent did."""
-        ends = [self.tokenizer.eos_id, self.tokenizer.im_end_id]
-        save_model(self.model, folder, tokenizer=self.tokenizer, eos_ids=ends, card=self.card)
+        save_model(self.model, folder, tokenizer=self.tokenizer, eos_ids=self.tokenizer.stop_ids, card=self.card)
 
     def load(self, folder: Path) -> None:
         """Take over the weights of a checkpoint."""

@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from orrery.data.countdown import Countdown
 from orrery.errors import ToolError
 from orrery.tools.calculator import MAX_LENGTH, calculate
 
@@ -76,6 +77,23 @@ def ended(prompt: str, completion: str, truth: Any) -> float:
     return float(completion.rstrip(_CLOSING).endswith((".", "!", "?", "…")))
 
 
+def countdown(prompt: str, completion: str, truth: Any) -> float:
+    """1 when the last answer in <answer> tags solves the game {"numbers": […], "target": …} (`orrery.data.countdown`).
+
+    Raises:
+        ValueError: the truth is no such game.
+    """
+    game, said = Countdown.of(truth), tagged(completion)
+    return float(said is not None and game.solved_by(said))
+
+
+def answered(prompt: str, completion: str, truth: Any) -> float:
+    """1 when the completion ends with an answer in <answer> tags, the only one, whatever it says."""
+    said = tagged(completion)
+    once = completion.count(_OPEN) == completion.count(_CLOSE) == 1
+    return float(bool(said and said.strip()) and once and completion.rstrip().endswith(_CLOSE))
+
+
 VERIFIERS: Mapping[str, RewardFunction] = {
     "exact": exact,
     "contains": contains,
@@ -83,10 +101,13 @@ VERIFIERS: Mapping[str, RewardFunction] = {
     "marked": marked,
     "steps": steps,
     "ended": ended,
+    "countdown": countdown,
+    "answered": answered,
 }
 
 # Reading answers
 
+_OPEN, _CLOSE = "<answer>", "</answer>"
 _CLOSING = " \t\r\n\"'”’»)]*`"
 _MINUS = str.maketrans(dict.fromkeys("−‐‑‒–﹣－", "-"))
 _THOUSANDS = re.compile(r"(?<=\d)(?:[\u00a0\u202f\u2009'’_]|\{,\}|\\,)(?=\d{3}(?!\d))")
@@ -142,6 +163,17 @@ def boxed(text: str) -> str | None:
         if not depth:
             return text[start:place]
     return None
+
+
+def tagged(text: str) -> str | None:
+    """What stands between the last ``<answer>`` and ``</answer>``; None where they are not both there in this order.
+
+    >>> tagged("Is it <answer>1 + 2</answer>? No: <answer>2 * 2</answer>.")
+    '2 * 2'
+    """
+    before, close, _ = text.rpartition(_CLOSE)
+    _, opened, said = before.rpartition(_OPEN)
+    return said if close and opened else None
 
 
 def _readable(text: str) -> str:

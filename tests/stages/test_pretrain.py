@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from resuming import assert_resumed_is_whole
 
 from orrery.data.documents import Document
+from orrery.data.mixture import Corpus
 from orrery.data.packing import IGNORE
 from orrery.data.shards import TokenShards
 from orrery.data.world.conversations.conversation import exchange
@@ -72,6 +74,21 @@ def test_the_loss_is_the_papers(corpus: tuple[TokenShards, TokenShards], tokeniz
     assert batch.supervised == tokens > 200
 
 
+def test_a_token_sees_earlier_documents_of_its_row_only_where_that_is_asked_for(
+    corpus: tuple[TokenShards, TokenShards], tokenizer: BPE
+) -> None:
+    for across in (False, True):
+        stage = PretrainStage(config(1, across_documents=across), *corpus, tokenizer, None, (), "")
+        batch = next(iter(stage.batches(None)))
+        assert int(batch.segments.max()) > 0
+        segments = None if across else batch.segments
+        expected = F.cross_entropy(
+            stage.model(batch.ids, segments=segments).flatten(0, 1), batch.targets.flatten(), ignore_index=IGNORE
+        )
+        loss, _ = stage.loss(stage.models, batch, stage.denominators(batch))
+        torch.testing.assert_close(loss, expected)
+
+
 def test_documents_may_come_before_all_others(
     tmp_path: Path, corpus: tuple[TokenShards, TokenShards], tokenizer: BPE
 ) -> None:
@@ -106,6 +123,38 @@ def test_conversations_stand_between_the_documents_and_only_the_assistant_is_pre
                     predicted.append(tokenizer.decode(targets[targets != IGNORE].tolist()))
     assert len(predicted) > 20 and {text.replace("<|im_end|>", "").strip() for text in predicted} == {"Nobody knows."}
     assert stage.sequences.first == 40
+
+
+def corpora(folder: Path, tokenizer: BPE) -> list[Corpus]:
+    """Two, three parts to one; the second is read through several times."""
+    made = []
+    for name, texts, weight in (("many", sentences(200), 0.75), ("few", sentences(12, start=500), 0.25)):
+        shards = TokenShards.write(folder / name / "tokens", texts, tokenizer)
+        unseen = TokenShards.write(folder / name / "held_out", sentences(20, start=1000), tokenizer)
+        made.append(Corpus(name, shards, weight, unseen))
+    return made
+
+
+def test_a_mixture_is_drawn_by_weight_and_measured_corpus_by_corpus(tmp_path: Path, tokenizer: BPE) -> None:
+    stage = PretrainStage(config(1), corpora(tmp_path, tokenizer), None, tokenizer, None, (), "")
+    batches = stage.batches(None)
+    tokens = 0
+    for _ in range(30):
+        batch = next(batches)
+        tokens += batch.tokens
+        assert abs(batch.metrics["tokens/many"] - 0.75 * tokens) <= 64
+    assert batch.metrics["epochs/few"] > 2 > batch.metrics["epochs/many"]
+    measured = stage.evaluate(full=True)
+    assert measured["bits_per_byte/few"] == pytest.approx(measured["bits_per_byte/many"]), "here they are the same text"
+    assert measured["bits_per_byte"] == pytest.approx(measured["bits_per_byte/few"])
+    assert len(stage.samples()) == 5, "from nothing, and two of each corpus"
+
+
+def test_a_mixture_resumes_in_the_middle_of_its_epochs_bit_for_bit(tmp_path: Path, tokenizer: BPE) -> None:
+    made, settings = corpora(tmp_path / "corpora", tokenizer), config(7)
+    assert_resumed_is_whole(
+        tmp_path, lambda: PretrainStage(settings, made, None, tokenizer, None, (), ""), settings.train
+    )
 
 
 def test_a_base_model_learns_and_its_folder_is_one_for_transformers(

@@ -16,8 +16,10 @@ from orrery.stages.rewards import Reward
 from orrery.stages.verifiers import (
     VERIFIERS,
     answer_number,
+    answered,
     boxed,
     contains,
+    countdown,
     ended,
     equations,
     exact,
@@ -26,6 +28,7 @@ from orrery.stages.verifiers import (
     marked,
     numeric,
     steps,
+    tagged,
 )
 
 
@@ -224,6 +227,47 @@ HOSTILE = {
 def test_no_text_takes_long_or_raises(kind: str) -> None:
     began = time.perf_counter()
     for function in VERIFIERS.values():
-        value = function("", HOSTILE[kind], 42)
+        value = function("", HOSTILE[kind], GAME if function is countdown else 42)
         assert 0 <= value <= 1
     assert time.perf_counter() - began < 1.5
+
+
+# Countdown
+
+GAME = {"numbers": [3, 5, 4, 20], "target": 28}
+
+
+@pytest.mark.parametrize(
+    ("completion", "right", "form"),
+    [
+        ("5 - 3 = 2.</think> <answer>(5 - 3) * 4 + 20</answer>", 1, 1),
+        ("<answer>\n(5 - 3) * 4 + 20\n</answer>\n", 1, 1),
+        ("<answer>20 + 5 + 3</answer>", 0, 1),
+        ("<answer>I do not know</answer>", 0, 1),
+        ("<answer>20 + 8</answer> No: <answer>(5 - 3) * 4 + 20</answer>", 1, 0),
+        ("<answer>(5 - 3) * 4 + 20</answer> No: <answer>28</answer>", 0, 0),
+        ("<answer>(5 - 3) * 4 + 20</answer> is it.", 1, 0),
+        ("<answer><answer>(5 - 3) * 4 + 20</answer>", 1, 0),
+        ("(5 - 3) * 4 + 20", 0, 0),
+        ("<answer>(5 - 3) * 4 + 20", 0, 0),
+        ("(5 - 3) * 4 + 20</answer>", 0, 0),
+        ("</answer>(5 - 3) * 4 + 20<answer>", 0, 0),
+        ("<answer> </answer>", 0, 0),
+        ("", 0, 0),
+    ],
+)
+def test_the_last_answer_in_tags_counts_and_its_form_by_itself(completion: str, right: int, form: int) -> None:
+    assert countdown("", completion, GAME) == right
+    assert answered("", completion, GAME) == form
+
+
+def test_a_truth_that_is_no_game_is_an_error() -> None:
+    with pytest.raises(ValueError, match="the truth must be"):
+        countdown("", "<answer>8</answer>", 8)
+
+
+@pytest.mark.parametrize("text", ["<answer>" * 50_000, "<answer></answer>" * 50_000, "</answer>" * 50_000 + "<answer>"])
+def test_many_tags_take_no_time(text: str) -> None:
+    began = time.process_time()
+    assert tagged(text) in (None, "") and countdown("", text, GAME) == answered("", text, GAME) == 0
+    assert time.process_time() - began < 0.5
