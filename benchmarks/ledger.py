@@ -4,6 +4,7 @@
     python benchmarks/ledger.py kv_per_layer --seeds 3       # one, and the page anew
 
 What was measured before is read back. Raw rows go to docs/ledger/NAME.json; a test derives each verdict from them.
+The runs of scaling_laws go into the package too, for `orrery plan`.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from orrery.evals.scaling_law import SHIPPED, runs_of
 from orrery.ledger.claim import Row, claims
 from orrery.ledger.experiment import Finding, experiment, read_finding, shown
 from orrery.ledger.lab import LEDGER
@@ -39,6 +41,13 @@ def main() -> None:
         print(f"{name}: {finding.verdict} ({finding.wall_s:.0f} s)")
     found = [read_finding(folder / f"{name}.json") for name in claims() if (folder / f"{name}.json").exists()]
     (DOCS / "ledger.md").write_text(page(found), encoding="utf-8")
+    SHIPPED.write_text(law_that_ships(folder / "scaling_laws.json"), encoding="utf-8")
+
+
+def law_that_ships(path: Path) -> str:
+    """The runs behind the scaling law that plans use, one a line."""
+    runs = runs_of(read_finding(path).rows.values())
+    return "[\n" + ",\n".join(f" {json.dumps(run)}" for run in runs) + "\n]\n"
 
 
 def compact(finding: Finding) -> str:

@@ -15,7 +15,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -71,14 +71,17 @@ def read_recipe(recipe: str | Path, cls: type[C], command: str) -> C:
 
 
 def from_mapping(values: Mapping[str, Any], cls: type[C], where: str) -> C:
-    """Build the dataclass ``cls`` from nested mappings, strictly.
+    """Build the dataclass ``cls`` from nested mappings, strictly; what they do not give is what ``cls`` has by default.
+
+    A table that is given in part changes the default of ``cls``, not that of its own class: ``[pretrain] rows = 8``
+    leaves everything else of the command's pretraining as it was.
 
     Raises:
         ConfigError: an unknown key (the nearest known one is named) or a value of the wrong type.
     """
     _refuse_unknown(values, cls, where, "")
     try:
-        return TypeAdapter(cls).validate_python(dict(values))
+        return TypeAdapter(cls).validate_python(_with_defaults(values, _defaults(cls)))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -119,6 +122,24 @@ def _toml_lines(values: Mapping[str, Any], path: tuple[str, ...]) -> list[str]:
 
 def _toml_value(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # the one character where they differ
+
+
+def _defaults(cls: type) -> dict[str, Any]:
+    """What each field has when it is not given, where there is something."""
+    found = {field.name: field.default for field in fields(cls) if field.default is not MISSING}
+    factories = {field.name: field.default_factory for field in fields(cls)}
+    return found | {name: make() for name, make in factories.items() if make is not MISSING}
+
+
+def _with_defaults(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The values, tables of dataclasses filled up with the rest of their defaults."""
+    filled = dict(values)
+    for key, value in values.items():
+        default = defaults.get(key)
+        if isinstance(value, Mapping) and is_dataclass(default) and not isinstance(default, type):
+            own = {field.name: getattr(default, field.name) for field in fields(default)}
+            filled[key] = own | _with_defaults(value, own)
+    return filled
 
 
 def _refuse_unknown(values: Mapping[str, Any], cls: type, where: str, prefix: str) -> None:

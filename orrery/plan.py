@@ -13,30 +13,26 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
 import torch
-import torch.nn.functional as F
 from rich.table import Table
-from torch import Tensor, nn
 
-from orrery.data.packing import Batch
 from orrery.errors import ConfigError
+from orrery.evals.scaling_law import Expected, MeasuredLaw
 from orrery.models.config import TransformerConfig
 from orrery.models.explain import flops_per_token
 from orrery.models.transformer import Transformer
 from orrery.stages.pretrain import ModelShape
-from orrery.training.helpers import Helpers
-from orrery.training.machine import choose_device, keep_freed_memory, measure_matmul_rate
-from orrery.training.optim import Optimizers
+from orrery.training.machine import choose_device, measure_matmul_rate
+from orrery.training.speed import measure_training
 from orrery.training.stage import TrainConfig
-from orrery.training.step import clip, precision_context
 
 # Width and layers, by size; a head is 32 wide, the MLP three times the width.
 LADDER = ((64, 3), (96, 3), (128, 4), (192, 5), (256, 6), (384, 8), (512, 10), (768, 12))
 TOKENS_PER_PARAMETER = 6  # fewer tokens than this leave a model half-trained: then a smaller one is better
 SMALL_MODEL_SHARE = 0.35  # of the matmul rate that a small model reaches in training, before it is measured
-MEASURE_SECONDS = 4.0
+MEASURE_SECONDS = 2.5  # for each size that is measured
+TRAINED_SHARE = 0.6  # of the minutes, that pretraining will have, before it is planned
 
 # Seconds on the reference machine (two cores, the 128 x 4 model at 20,000 tokens/s), from the log of speedruns.
 REFERENCE_TOKENS_PER_S = 20_000.0
@@ -65,6 +61,15 @@ class Talk:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """What pretraining reads: bytes of documents, bytes of pages to copy from that come first, conversations."""
+
+    corpus_bytes: int
+    first_bytes: int
+    mixed_conversations: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """What a speedrun will do.
 
@@ -80,6 +85,7 @@ class Plan:
         tokens_per_s: measured with this model on this machine.
         matmul_rate: floating-point operations a second of large products, measured.
         seconds: what each part is expected to take.
+        expected: bits per byte after pretraining, as the scaling law has it; None where it says nothing.
     """
 
     minutes: float
@@ -95,6 +101,7 @@ class Plan:
     tokens_per_s: float
     matmul_rate: float
     seconds: Mapping[str, float]
+    expected: Expected | None = None
 
 
 def shape_of(width: int, layers: int, context: int) -> ModelShape:
@@ -124,6 +131,8 @@ def fit(
     steps: tuple[int, int] = (0, 0),
     exams: bool = True,
     reserved: float = 0.0,
+    law: MeasuredLaw | None = None,
+    speed: "Speed | None" = None,
 ) -> Plan:
     """Measure the machine and share out the minutes.
 
@@ -134,6 +143,8 @@ def fit(
         steps: of pretraining and of tuning, where they are not 0: they set the minutes aside.
         exams: whether there will be exams (there are none without the world).
         reserved: share of the minutes that is kept for what comes after tuning.
+        law: of this very recipe; it helps to choose the size, and says what to expect.
+        speed: what was measured before on this machine, with these settings of training; by default nothing.
 
     Raises:
         ConfigError: the minutes are not a positive number, or too few for anything on this machine.
@@ -142,13 +153,15 @@ def fit(
         raise ConfigError(f"--minutes is {minutes:g}; it must be above 0, for instance --minutes 10")
     rate = measure_matmul_rate(pretrain.precision, str(choose_device(pretrain.device)))
     kept = 60 * minutes * reserved
+    began, speed = time.perf_counter(), speed or Speed(vocab_size, context, pretrain)
     width, layers = size or choose_size(minutes - kept / 60, rate, vocab_size, context)
-    began = time.perf_counter()
-    tokens_per_s = measure_training(shape_of(width, layers, context).config(vocab_size), pretrain)
+    if law is not None and not size:
+        width, layers = best_size((width, layers), minutes - kept / 60, law, speed)
+    tokens_per_s = speed.of((width, layers))
     elapsed += time.perf_counter() - began
-    speed = REFERENCE_TOKENS_PER_S / tokens_per_s
-    exam_seconds = EXAM_SECONDS * min(speed, 3.0) if exams else 4.0
-    bytes_per_token = 2.65 + 0.8 * math.log2(vocab_size / 1024)  # of the world's documents; 1.85 with 512 tokens
+    slower = REFERENCE_TOKENS_PER_S / tokens_per_s
+    exam_seconds = EXAM_SECONDS * min(slower, 3.0) if exams else 4.0
+    bytes_per_token = world_bytes_per_token(vocab_size)
     # Two unknowns, tokens and seconds of training, and the text grows with the tokens: solve for the seconds.
     left = 60 * minutes - kept - elapsed - FIXED_SECONDS - exam_seconds
     corpus_share = (1 - TUNING_SHARE) * (1 - talk.mixed) * tokens_per_s * bytes_per_token / (CORPUS_MB_PER_S * 1e6)
@@ -160,15 +173,12 @@ def fit(
     if pretrain_steps < 20 or sft_steps < 10:
         needed = (60 * minutes - kept - left + 20) / 60 / (1 - reserved)
         raise ConfigError(f"--minutes {minutes:g} is too short on this machine; give it at least {needed:.1f}")
-    pretrain_tokens = pretrain_steps * pretrain.rows * context
-    first_tokens = min(FIRST_STEPS, FIRST_SHARE * pretrain_steps) * pretrain.rows * context
-    mixed_tokens = talk.mixed * (pretrain_tokens - first_tokens)
+    text = reading(pretrain_steps, pretrain.rows * context, talk, vocab_size)
+    tokens = pretrain_steps * pretrain.rows * context
     return Plan(
         minutes=minutes, vocab_size=vocab_size, width=width, layers=layers,
         pretrain_steps=pretrain_steps, sft_steps=sft_steps,
-        corpus_bytes=int((pretrain_tokens - first_tokens - mixed_tokens) * bytes_per_token),
-        first_bytes=int(first_tokens * bytes_per_token),
-        mixed_conversations=int(mixed_tokens / talk.tokens),
+        corpus_bytes=text.corpus_bytes, first_bytes=text.first_bytes, mixed_conversations=text.mixed_conversations,
         conversations=max(1000, int((1 - talk.replay) * sft_steps * sft.rows * context / talk.tokens)),
         tokens_per_s=round(tokens_per_s, 1), matmul_rate=rate,
         seconds={
@@ -181,7 +191,29 @@ def fit(
             **({"post-training": round(kept, 1)} if kept else {}),
             "report": FIXED_SECONDS,
         },
+        expected=expect(law, speed.config((width, layers)), tokens) if law else None,
     )  # fmt: skip
+
+
+def expect(law: MeasuredLaw, config: TransformerConfig, tokens: int) -> Expected | None:
+    """What the law says of so many tokens; None where it was not measured."""
+    parameters = count_parameters(config)
+    if not law.covers(parameters) or not law.reaches(tokens * flops_per_token(config, config.context)):
+        return None
+    return law.expect([(parameters, tokens)])[0]
+
+
+def reading(steps: int, tokens_a_step: int, talk: Talk, vocab_size: int) -> Reading:
+    """What so many steps of pretraining read, each document about once."""
+    tokens, per_token = steps * tokens_a_step, world_bytes_per_token(vocab_size)
+    first = min(FIRST_STEPS, FIRST_SHARE * steps) * tokens_a_step
+    mixed = talk.mixed * (tokens - first)
+    return Reading(int((tokens - first - mixed) * per_token), int(first * per_token), int(mixed / talk.tokens))
+
+
+def world_bytes_per_token(vocab_size: int) -> float:
+    """Of the world's documents; 1.85 with 512 tokens."""
+    return 2.65 + 0.8 * math.log2(vocab_size / 1024)
 
 
 def choose_size(minutes: float, matmul_rate: float, vocab_size: int, context: int) -> tuple[int, int]:
@@ -189,60 +221,50 @@ def choose_size(minutes: float, matmul_rate: float, vocab_size: int, context: in
     chosen = LADDER[0]
     for width, layers in LADDER:
         config = shape_of(width, layers, context).config(vocab_size)
-        with torch.device("meta"):
-            parameters = Transformer(config).num_parameters()
-        tokens = 0.6 * 60 * minutes * SMALL_MODEL_SHARE * matmul_rate / flops_per_token(config, context)
-        if tokens >= TOKENS_PER_PARAMETER * parameters:
+        tokens = TRAINED_SHARE * 60 * minutes * SMALL_MODEL_SHARE * matmul_rate / flops_per_token(config, context)
+        if tokens >= TOKENS_PER_PARAMETER * count_parameters(config):
             chosen = (width, layers)
     return chosen
 
 
-class _NextToken:
-    """The objective of pretraining, for the measurement."""
-
-    def __init__(self, model: Transformer) -> None:
-        self.models: Mapping[str, nn.Module] = {"model": model}
-        self.model = model
-
-    def denominators(self, batch: Batch) -> dict[str, float]:
-        return {"tokens": batch.supervised}
-
-    def loss(
-        self, models: Mapping[str, nn.Module], batch: Batch, denominators: Mapping[str, float]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        logits = self.model(batch.ids, segments=batch.segments).float()
-        nats = F.cross_entropy(logits.flatten(0, 1), batch.targets.flatten(), reduction="sum")
-        return nats / denominators["tokens"], {}
+def count_parameters(config: TransformerConfig) -> int:
+    """Of a model of this configuration, which is not built for it."""
+    with torch.device("meta"):
+        return Transformer(config).num_parameters()
 
 
-def measure_training(config: TransformerConfig, train: TrainConfig) -> float:
-    """Tokens a second of real training steps of this model on this machine, measured for a few seconds."""
-    device = choose_device(train.device)
-    keep_freed_memory()
-    generator = torch.Generator().manual_seed(0)
-    model = Transformer(config, generator).to(device)
-    objective, optimizers = _NextToken(model), Optimizers({"model": model}, train.optimizer)
-    precision = partial(precision_context, train, device)
-    shape = (train.rows, config.context)
-    ids = torch.randint(config.vocab_size, shape, generator=generator)
-    segments = (torch.arange(config.context) // 64).expand(shape)
-    batch = Batch(ids, ids, segments, segments)
-    helpers = Helpers(objective, train, device, precision)
-    seconds: list[float] = []
-    end = time.perf_counter() + MEASURE_SECONDS
-    try:
-        while len(seconds) < 5 or time.perf_counter() < end:
-            began = time.perf_counter()
-            helpers.accumulate(batch)
-            clip(optimizers.parameters, 1.0)
-            optimizers.step(0.0)
-            if device.type == "cuda":
-                torch.cuda.synchronize()
-            seconds.append(time.perf_counter() - began)
-    finally:
-        helpers.close()
-    steady = sorted(seconds[2:])
-    return train.rows * config.context / steady[len(steady) // 2]
+class Speed:
+    """Tokens a second of the ladder's sizes on this machine, each measured when it is first asked for."""
+
+    def __init__(self, vocab_size: int, context: int, train: TrainConfig) -> None:
+        self.vocab_size, self.context, self.train = vocab_size, context, train
+        self.known: dict[tuple[int, int], float] = {}
+
+    def config(self, size: tuple[int, int]) -> TransformerConfig:
+        """The configuration of a size."""
+        return shape_of(*size, self.context).config(self.vocab_size)
+
+    def of(self, size: tuple[int, int]) -> float:
+        """Of this size."""
+        if size not in self.known:
+            self.known[size] = measure_training(self.config(size), self.train, MEASURE_SECONDS)
+        return self.known[size]
+
+
+def best_size(rule: tuple[int, int], minutes: float, law: MeasuredLaw, speed: Speed) -> tuple[int, int]:
+    """Of the rule's size and its neighbours on the ladder the one from which the law expects the least loss.
+
+    The rule's where the law was not measured: for smaller or larger models, or for far more operations.
+    """
+    place = LADDER.index(rule)
+    expected = {}
+    for size in LADDER[max(0, place - 1) : place + 2]:
+        config = speed.config(size)
+        if law.covers(count_parameters(config)):
+            tokens = TRAINED_SHARE * 60 * minutes * speed.of(size)
+            if law.reaches(tokens * flops_per_token(config, speed.context)):
+                expected[size] = law.at(count_parameters(config), tokens)
+    return min(expected, key=lambda size: expected[size]) if rule in expected else rule
 
 
 def plan_table(plan: Plan) -> Table:
@@ -250,7 +272,7 @@ def plan_table(plan: Plan) -> Table:
     table = Table("part", "seconds", "what", box=None, padding=(0, 2), title="The plan", title_justify="left")
     what = {
         "corpus and tokenizer": f"{plan.corpus_bytes / 1e6:.1f} MB of text, {plan.vocab_size:,} tokens",
-        "pretrain": f"{plan.layers} layers × {plan.width}, {plan.pretrain_steps:,} steps",
+        "pretrain": f"{plan.layers} layers × {plan.width}, {plan.pretrain_steps:,} steps{expectation(plan.expected)}",
         "conversations": f"{plan.mixed_conversations:,} between documents, {plan.conversations:,} for tuning",
         "tune": f"{plan.sft_steps:,} steps",
         "post-training": "what comes after tuning, and its exams",
@@ -259,3 +281,10 @@ def plan_table(plan: Plan) -> Table:
     for part, seconds in plan.seconds.items():
         table.add_row(part, f"{seconds:.0f}", what.get(part, ""))
     return table
+
+
+def expectation(expected: Expected | None) -> str:
+    """What comes after the steps in the table."""
+    if expected is None:
+        return ""
+    return f", to {expected.bits_per_byte:.3f} bits a byte ({expected.low:.3f} to {expected.high:.3f})"

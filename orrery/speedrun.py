@@ -32,9 +32,10 @@ from orrery.evals.exams import Exam, build_exams
 from orrery.evals.exams.agent import build_agent_exams
 from orrery.evals.report import Report
 from orrery.evals.run import Score, not_applicable, run_exams
+from orrery.evals.scaling_law import MeasuredLaw, read_law
 from orrery.files import write_atomically
 from orrery.inference.engine import Engine
-from orrery.plan import Plan, Talk, fit, plan_table, shape_of
+from orrery.plan import Plan, Speed, Talk, fit, plan_table, shape_of
 from orrery.post_training import LEAST_MINUTES, PostTraining, finished, no_grpo
 from orrery.speedrun_config import SpeedrunConfig
 from orrery.speedrun_report import (
@@ -104,6 +105,39 @@ def speedrun(config: SpeedrunConfig) -> Report:
             where = "" if config.root == RUNS else f" --root {config.root}"
             message = f"stopped; go on with: orrery speedrun --resume --run {name}{where}"
             raise TrainingInterrupted(message) from stopped
+
+
+def plan_for(config: SpeedrunConfig, elapsed: float = 0.0, speed: Speed | None = None) -> Plan:
+    """What a speedrun would do here, after so many seconds. Raises ConfigError for minutes that are too few.
+
+    Args:
+        speed: what was measured before, see `orrery.plan.fit`.
+    """
+    return fit(
+        config.minutes,
+        vocab_size=config.vocab_size,
+        context=config.context,
+        pretrain=config.pretrain,
+        sft=config.sft,
+        talk=AGENT_TALK if config.agent else ASSISTANT_TALK,
+        elapsed=elapsed,
+        size=(config.width, config.layers) if config.width else None,
+        steps=(config.pretrain_steps, config.sft_steps),
+        exams=not config.data,
+        reserved=AGENT_SHARE if config.agent else POST_SHARE if config.full else 0.0,
+        law=law_for(config),
+        speed=speed,
+    )
+
+
+def law_for(config: SpeedrunConfig) -> MeasuredLaw | None:
+    """The scaling law, where this is the recipe of pretraining that it was measured with; --full reads other
+    conversations. Raises DataError where it is damaged.
+    """
+    usual = SpeedrunConfig()
+    settings = ("agent", "full", "data", "documents", "conversations", "vocab_size", "context", "pretrain")
+    same = all(getattr(config, name) == getattr(usual, name) for name in settings)
+    return read_law(config.root) if same and replace(config.world, seed=0) == usual.world else None
 
 
 def choose_name(config: SpeedrunConfig) -> str:
@@ -177,6 +211,7 @@ class _Speedrun:
         report = make_report(
             self.run, recipe, self.config.minutes, self.keep_time(), parts, self.own_text, compared,
             questions_for_agent(self.exams) if self.config.agent else questions_for_assistant(self.world), self.tools,
+            plan.expected,
         )  # fmt: skip
         say_what_next(report, self.run.folder)
         return report
@@ -187,19 +222,7 @@ class _Speedrun:
             return from_mapping(self.run.record["plan"], Plan, "run.json: plan")
         config = self.config
         with self.console.status("measuring this machine …"):
-            plan = fit(
-                config.minutes,
-                vocab_size=config.vocab_size,
-                context=config.context,
-                pretrain=config.pretrain,
-                sft=config.sft,
-                talk=AGENT_TALK if config.agent else ASSISTANT_TALK,
-                elapsed=time.perf_counter() - self.began,
-                size=(config.width, config.layers) if config.width else None,
-                steps=(config.pretrain_steps, config.sft_steps),
-                exams=not self.own_text,
-                reserved=AGENT_SHARE if config.agent else POST_SHARE if config.full else 0.0,
-            )
+            plan = plan_for(config, elapsed=time.perf_counter() - self.began)
         self.run.note(plan=asdict(plan))
         self.status("plan", **asdict(plan))
         self.console.print(plan_table(plan))

@@ -13,6 +13,7 @@ from orrery.evals.exams import EXAM_VERSION
 from orrery.evals.exams.exam import Exam, asked
 from orrery.evals.report import Report, StageSummary, render_html
 from orrery.evals.run import Score
+from orrery.evals.scaling_law import Expected
 from orrery.evals.table import compared_table, conversation_line, exam_table
 from orrery.files import write_atomically
 from orrery.inference.engine import Engine
@@ -40,7 +41,7 @@ class Part:
 def make_report(
     run: Run, recipe: Mapping[str, Any], minutes: float, wall_s: float, parts: Mapping[str, Part],
     own_text: bool, compared: Sequence[Compared], questions: Sequence[Conversation],
-    tools: Sequence[Tool],
+    tools: Sequence[Tool], expected: Expected | None = None,
 ) -> Report:  # fmt: skip
     """Write report.json and report.html into the run.
 
@@ -52,6 +53,7 @@ def make_report(
         compared: the stages side by side; empty without post-training.
         questions: what the model at the end is asked for all to see.
         tools: that it may call.
+        expected: of pretraining, as the plan had it.
     """
     shown = "grpo" if recipe["agent"] and "grpo" in parts else "sft"
     report = Report(
@@ -63,6 +65,7 @@ def make_report(
         recipe=recipe,
         machine=run.record["hardware"],
         exam_version=None if own_text else EXAM_VERSION,
+        expected=expected,
         stages={name: _summary(part.result) for name, part in parts.items()},
         exams=[score for part in parts.values() for score in part.scores],
         compared=[asdict(one) for one in compared],
@@ -76,6 +79,8 @@ def make_report(
 def say_what_next(report: Report, folder: Path) -> None:
     """The end of it in the terminal: tables, conversations, what to type."""
     out = Console(highlight=False)
+    if report.expected is not None:
+        out.print(expected_line(report.expected, report.stages["base"].bits_per_byte) + "\n")
     out.print(exam_table(report.exams))
     if report.compared:
         out.print(compared_table(report.compared))
@@ -96,6 +101,12 @@ def say_what_next(report: Report, folder: Path) -> None:
         f"{then}  orrery model {best}\n  open {folder}/report.html",
         soft_wrap=True,
     )
+
+
+def expected_line(expected: Expected, came: float | None) -> str:
+    """What the scaling law expected of pretraining, and what came of it."""
+    said = f"{expected.bits_per_byte:.3f} bits a byte ({expected.low:.3f} to {expected.high:.3f}) were expected"
+    return f"Pretraining: {said}" + (f", {came:.3f} came out" if came is not None else "")
 
 
 def questions_for_assistant(world: World) -> list[Conversation]:

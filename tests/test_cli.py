@@ -1,5 +1,6 @@
 """The command line as a person meets it: help with examples, clear errors on one line, exit codes."""
 
+import io
 import subprocess
 import sys
 import tomllib
@@ -15,9 +16,9 @@ from tests.typed import typed
 WORDS = [command.words for command in COMMANDS]
 
 
-def orrery(*words: str, cwd: Path | None = None, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def orrery(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from orrery.cli import main; main()", *words]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, input=stdin, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120)
 
 
 def test_without_words_the_commands_are_listed() -> None:
@@ -58,7 +59,7 @@ def test_every_command_has_help_with_an_example(command: object, capsys: pytest.
         (["tokenizer", "encode", "--tokenizer", "nowhere", "--text", "x"], "nowhere"),
         (["tokenizer", "train", "--data", "text.txt", "--out", "t", "--vocab-size", "90000"], "at most"),
         (["tokenizer", "train", "--data", "empty.txt", "--out", "t"], "no text in"),
-        (["data", "show", "--data", "latin.txt"], "is not UTF-8"),
+        (["data", "show", "latin.txt"], "is not UTF-8"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )
@@ -84,7 +85,7 @@ def test_the_program_exits_with_that_code_and_without_a_traceback(tmp_path: Path
 
 
 def test_a_misspelt_flag_names_the_right_one(tmp_path: Path) -> None:
-    refused = orrery("speedrun", "--minuts", "3", cwd=tmp_path)
+    refused = typed("speedrun", "--minuts", "3", cwd=tmp_path)
     assert refused.returncode == 2
     assert "--minutes" in refused.stderr + refused.stdout
 
@@ -100,14 +101,15 @@ def test_the_laptop_recipe_is_what_speedrun_does_anyway() -> None:
     assert parse(speedrun, ["speedrun", "--recipe", "laptop"]) == parse(speedrun, ["speedrun"])
 
 
-def test_tokenizers_are_trained_used_and_inspected(tmp_path: Path) -> None:
+def test_tokenizers_are_trained_used_and_inspected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "text.txt").write_text("the cat sat on the mat, the cat sat on the hat " * 50)
-    made = orrery("tokenizer", "train", "--data", "text.txt", "--out", "tok", "--vocab-size", "270", cwd=tmp_path)
+    made = typed("tokenizer", "train", "--data", "text.txt", "--out", "tok", "--vocab-size", "270", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
     encoded = typed("tokenizer", "encode", "--tokenizer", "tok", "--text", "the <|im_end|> cat", cwd=tmp_path)
     ids = [int(word) for word in encoded.stdout.split()]
     assert ids and max(ids) < 270 - 8, "special tokens in text stay text"
-    inspected = orrery("tokenizer", "inspect", "--tokenizer", "tok", cwd=tmp_path, stdin="the cat 123")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("the cat 123"))
+    inspected = typed("tokenizer", "inspect", "--tokenizer", "tok", cwd=tmp_path)
     assert inspected.returncode == 0, inspected.stderr
     assert "cat" in inspected.stdout
 
@@ -115,7 +117,7 @@ def test_tokenizers_are_trained_used_and_inspected(tmp_path: Path) -> None:
 def test_the_world_is_written_and_shown(tmp_path: Path) -> None:
     made = typed("data", "world", "--out", "w.jsonl", "--count", "200", cwd=tmp_path)
     assert made.returncode == 0, made.stderr
-    shown = typed("data", "show", "--data", "w.jsonl", cwd=tmp_path)
+    shown = typed("data", "show", "w.jsonl", cwd=tmp_path)
     assert "encyclopedia" in shown.stdout
     talked = typed("data", "world", "--out", "c.jsonl", "--count", "50", "--conversations", cwd=tmp_path)
     assert talked.returncode == 0, talked.stderr

@@ -34,6 +34,26 @@ def test_given_keys_override_and_the_rest_keep_their_defaults(tmp_path: Path) ->
     assert read_recipe(recipe, Settings, "pretrain") == Settings("x", Shape(128, 6), (Path("a.txt"),))
 
 
+@dataclass(frozen=True)
+class Command:
+    model: Path
+    settings: Settings = field(default_factory=lambda: Settings(run="own", shape=Shape(width=64)))
+
+
+def test_a_table_given_in_part_changes_the_commands_defaults_and_not_its_own_class(tmp_path: Path) -> None:
+    recipe = write(tmp_path, 'model = "m"\nsettings.data = ["a.txt"]\n[settings.shape]\nlayers = 6\n')
+    expected = Settings("own", Shape(64, 6), (Path("a.txt"),))
+    assert read_recipe(recipe, Command, "pretrain") == Command(Path("m"), expected)
+    assert read_recipe(write(tmp_path, 'model = "m"\n'), Command, "pretrain") == Command(Path("m"))
+
+
+def test_what_a_table_leaves_out_is_still_checked(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"settings\.shape\.layers: .*integer"):
+        read_recipe(write(tmp_path, 'model = "m"\nsettings.shape.layers = "many"\n'), Command, "pretrain")
+    with pytest.raises(ConfigError, match="model: Field required"):
+        read_recipe(write(tmp_path, "settings.shape.layers = 2\n"), Command, "pretrain")
+
+
 def test_an_unknown_key_names_the_nearest_known_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"unknown key 'shape\.widht'; did you mean 'width'\?"):
         read_recipe(write(tmp_path, "[shape]\nwidht = 6\n"), Settings, "pretrain")

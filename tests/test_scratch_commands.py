@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import re
 import signal
 import subprocess
@@ -18,23 +17,17 @@ import pytest
 
 from tests.typed import typed
 
-ORRERY = [sys.executable, "-c", "from orrery.cli import main; main()"]
-
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder to work in, whose cache is empty."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to work in; the cache for what is fetched is in it, and empty."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "names.txt").write_text("anna\nbob\ncara\notto\nemma\nlea\nnoah\nmia\nben\nida\nleo\nada\n")
     return tmp_path
 
 
-def orrery(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"XDG_CACHE_HOME": str(folder / "cache")}
-    return subprocess.run([*ORRERY, *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
-
-
 def test_microgpt_trains_and_marks_what_it_makes_up(folder: Path) -> None:
-    done = orrery(folder, "microgpt", "--data", "names.txt", "--steps", "30", "--samples", "5", "--plot", "loss.svg")
+    done = typed("microgpt", "--data", "names.txt", "--steps", "30", "--samples", "5", "--plot", "loss.svg", cwd=folder)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert "12 documents of names.txt, 14 tokens" in lines[0]
@@ -44,7 +37,7 @@ def test_microgpt_trains_and_marks_what_it_makes_up(folder: Path) -> None:
 
 
 def test_microgpt_as_json(folder: Path) -> None:
-    done = orrery(folder, "microgpt", "--data", "names.txt", "--steps", "120", "--start", "a", "--json")
+    done = typed("microgpt", "--data", "names.txt", "--steps", "120", "--start", "a", "--json", cwd=folder)
     shown = json.loads(done.stdout)
     assert (shown["steps"], len(shown["losses"]), shown["mean_of_last"]) == (120, 120, 100)
     assert shown["loss"] == pytest.approx(sum(shown["losses"][-100:]) / 100)
@@ -55,7 +48,7 @@ def test_microgpt_as_json(folder: Path) -> None:
 
 
 def test_without_data_our_own_names_are_read(folder: Path) -> None:
-    done = orrery(folder, "microgpt", "--steps", "2", "--json")
+    done = typed("microgpt", "--steps", "2", "--json", cwd=folder)
     shown = json.loads(done.stdout)
     assert shown["documents"] >= 2000 and (shown["tokens"], shown["parameters"]) == (27, 4192)
 
@@ -160,24 +153,24 @@ def site(folder: Path) -> Iterator[str]:
 @pytest.mark.real_data
 def test_names_are_fetched_once_and_used_from_then_on(folder: Path, site: str, real_data: Path) -> None:
     (folder / "real.txt").write_bytes((real_data / "names.txt").read_bytes())
-    fetched = orrery(folder, "data", "fetch", "names", "--url", f"{site}/real.txt")
+    fetched = typed("data", "fetch", "names", "--url", f"{site}/real.txt", cwd=folder)
     assert fetched.returncode == 0, fetched.stderr
     assert "32,033 names" in fetched.stdout
     (folder / "real.txt").unlink()
-    again = orrery(folder, "data", "fetch", "names", "--url", f"{site}/real.txt")
+    again = typed("data", "fetch", "names", "--url", f"{site}/real.txt", cwd=folder)
     assert again.returncode == 0, "what is in the cache is not fetched again"
-    assert json.loads(orrery(folder, "microgpt", "--steps", "1", "--json").stdout)["documents"] == 32_033
+    assert json.loads(typed("microgpt", "--steps", "1", "--json", cwd=folder).stdout)["documents"] == 32_033
 
 
 def test_a_wrong_file_is_refused_and_not_kept(folder: Path, site: str) -> None:
-    refused = orrery(folder, "data", "fetch", "names", "--url", f"{site}/names.txt")
+    refused = typed("data", "fetch", "names", "--url", f"{site}/names.txt", cwd=folder)
     assert refused.returncode == 2
     assert "is not the file that is expected" in refused.stderr.splitlines()[-1]
     assert not list((folder / "cache").rglob("names.txt"))
 
 
 def test_without_a_network_it_says_so(folder: Path) -> None:
-    refused = orrery(folder, "data", "fetch", "names", "--url", "http://127.0.0.1:9/names.txt")
+    refused = typed("data", "fetch", "names", "--url", "http://127.0.0.1:9/names.txt", cwd=folder)
     assert refused.returncode == 2
     assert "cannot be reached" in refused.stderr.splitlines()[-1]
 

@@ -7,11 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from orrery.evals.exams import EXAM_NAMES, EXAM_VERSION
+from orrery import plan, speedrun
+from orrery.evals.exams import EXAM_NAMES, EXAM_VERSION, build_exams
 from orrery.training.events import read_events
 from tests.typed import typed
 
@@ -24,10 +26,18 @@ MEASURE_LESS = "from orrery import plan; plan.MEASURE_SECONDS = 0.1; from orrery
 ORRERY = [sys.executable, "-c", MEASURE_LESS]
 
 
-def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([*ORRERY, *words], cwd=cwd, capture_output=True, text=True, timeout=280)
+def run(*words: str, cwd: Path) -> str:
+    """In this process -> what it prints."""
+    done = typed(*words, cwd=cwd)
     assert done.returncode == 0, done.stderr[-3000:]
-    return done
+    return done.stdout
+
+
+@pytest.fixture
+def less(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A speedrun in this process is measured for a moment too, and asks little: its scores are not looked at."""
+    monkeypatch.setattr(plan, "MEASURE_SECONDS", 0.1)
+    monkeypatch.setattr(speedrun, "build_exams", partial(build_exams, limit=4))
 
 
 def losses(folder: Path) -> list[tuple[str, int, float]]:
@@ -50,7 +60,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not (cwd / "runs" / "speedrun" / "base").exists(), "it was killed in the middle"
-    run("speedrun", "--resume", cwd=cwd)
+    done = subprocess.run([*ORRERY, "speedrun", "--resume"], cwd=cwd, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr[-3000:]
     yield cwd
 
 
@@ -78,11 +89,13 @@ def test_the_page_needs_nothing_from_outside(place: Path) -> None:
         assert outside not in page
 
 
-def test_a_resumed_run_is_the_run_that_was_never_stopped(place: Path) -> None:
+def test_a_resumed_run_is_the_run_that_was_never_stopped(place: Path, less: None) -> None:
     run("speedrun", *TINY, "--run", "whole", cwd=place)
-    assert losses(place / "runs/whole") == losses(place / "runs/speedrun")
-    scores = [(place / "runs" / name / "exams_sft.json").read_text() for name in ("whole", "speedrun")]
-    assert scores[0] == scores[1]
+    whole, resumed = place / "runs/whole", place / "runs/speedrun"
+    assert losses(whole) == losses(resumed)
+    for stage in ("base", "sft"):  # whatever they are asked, they answer alike
+        weights = [(folder / stage / "model.safetensors").read_bytes() for folder in (whole, resumed)]
+        assert weights[0] == weights[1]
 
 
 def test_a_finished_run_is_not_written_over(place: Path) -> None:
@@ -91,25 +104,19 @@ def test_a_finished_run_is_not_written_over(place: Path) -> None:
 
 
 def test_what_was_made_can_be_talked_to_examined_and_listed(place: Path) -> None:
-    assert run("chat", "--model", "runs/speedrun/sft", "--prompt", "Hello!", cwd=place).stdout.endswith("\n")
-
-    def look(*words: str) -> str:
-        done = typed(*words, cwd=place)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    exams = json.loads(look("eval", "--model", "runs/speedrun/sft", "--json", "--limit", "4"))
+    assert run("chat", "--model", "runs/speedrun/sft", "--prompt", "Hello!", cwd=place).endswith("\n")
+    exams = json.loads(run("eval", "--model", "runs/speedrun/sft", "--json", "--limit", "4", cwd=place))
     assert [row["exam"] for row in exams["exams"]] == list(EXAM_NAMES)
-    assert "speedrun" in look("runs")
-    assert "report.html" in look("runs", "speedrun")
-    assert "residual stream" in look("model", "runs/speedrun/sft")
+    assert "speedrun" in run("runs", cwd=place)
+    assert "report.html" in run("runs", "speedrun", cwd=place)
+    assert "residual stream" in run("model", "runs/speedrun/sft", cwd=place)
 
 
-def test_text_of_ones_own_takes_the_place_of_the_world(tmp_path: Path) -> None:
+def test_text_of_ones_own_takes_the_place_of_the_world(tmp_path: Path, less: None) -> None:
     words = "the old ship sailed over the quiet sea while seven gulls followed it home".split()
     pages = [" ".join(words[(i * j + j) % len(words)] for j in range(40)) + "." for i in range(400)]
     (tmp_path / "notes.txt").write_text("\n\n".join(pages))
-    run("speedrun", *TINY, "--data", "notes.txt", cwd=tmp_path)
+    run("speedrun", *TINY, "--pretrain-steps", "16", "--sft-steps", "8", "--data", "notes.txt", cwd=tmp_path)
     report = json.loads((tmp_path / "runs/speedrun/report.json").read_text())
     assert report["stages"]["base"]["bits_per_byte"] > 0 and report["stages"]["base"]["floor_bits_per_byte"] is None
     assert all(row["score"] is None for row in report["exams"])

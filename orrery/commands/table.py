@@ -14,6 +14,9 @@ class Command:
     summary: str
 
 
+# Those that torchrun may start as several processes, which then train together (`orrery.training.parallel`).
+MANY_PROCESSES = ("pretrain", "sft", "reward", "dpo", "ppo", "grpo", "grpo-zero", "best-of-n", "distill", "embedder")
+
 COMMANDS = (
     Command(
         "speedrun",
@@ -22,6 +25,7 @@ COMMANDS = (
         "speedrun",
         "from nothing to an assistant, in the minutes you have",
     ),
+    Command("plan", "orrery.commands.plan", "PlanCommand", "show_plan", "what a speedrun would do here, and reach"),
     Command(
         "sweep",
         "orrery.commands.sweep",
@@ -42,7 +46,13 @@ COMMANDS = (
     Command("agent", "orrery.commands.agent", "AgentCommand", "agent", "a model that uses tools, step by step"),
     Command("index", "orrery.commands.index", "IndexCommand", "index", "make your files searchable"),
     Command("search", "orrery.commands.index", "SearchCommand", "search", "find passages in your files"),
-    Command("eval", "orrery.commands.eval", "EvalConfig", "evaluate", "examine a model against the truth of its world"),
+    Command(
+        "eval",
+        "orrery.commands.eval",
+        "EvalConfig",
+        "evaluate",
+        "exams of the world, or HellaSwag, GSM8K, your own tasks",
+    ),
     Command("ledger", "orrery.commands.ledger", "LedgerCommand", "ledger", "what people say about models, measured"),
     Command("runs", "orrery.commands.runs", "RunsConfig", "runs", "list the runs, or show one"),
     Command(
@@ -63,6 +73,30 @@ COMMANDS = (
         "data show", "orrery.commands.data", "ShowCommand", "show", "read any text source: counts, genres, samples"
     ),
     Command("data atlas", "orrery.commands.data", "AtlasCommand", "write_atlas", "pages for an agent to search"),
+    Command(
+        "data tokenize",
+        "orrery.commands.data_tokenize",
+        "TokenizeCommand",
+        "run_tokenize",
+        "text of any size to tokens on disk, once",
+    ),
+    Command(
+        "data build", "orrery.commands.data_build", "BuildCommand", "run_build", "web pages and text to clean documents"
+    ),
+    Command(
+        "data crawl",
+        "orrery.commands.data_crawl",
+        "CrawlCommand",
+        "crawl",
+        "the world as a crawl of the web, with the truth about every page",
+    ),
+    Command(
+        "data countdown",
+        "orrery.commands.data_countdown",
+        "CountdownCommand",
+        "write_countdown",
+        "number games to learn reasoning from",
+    ),
     Command("data fetch", "orrery.commands.data", "FetchCommand", "fetch", "download a public data set, once"),
     Command(
         "tokenizer train", "orrery.commands.tokenizer", "TrainCommand", "train", "train a byte-level BPE vocabulary"
@@ -82,6 +116,7 @@ COMMANDS = (
         "run_pretrain",
         "train a base model on the world or on your text",
     ),
+    Command("import", "orrery.commands.import_model", "ImportCommand", "run_import", "take in somebody else's model"),
     Command("sft", "orrery.commands.sft", "SFTCommand", "run_sft", "tune a base model into an assistant"),
     Command("embedder", "orrery.commands.embedder", "EmbedderCommand", "run_embedder", "tune vectors for search"),
     Command("probe", "orrery.commands.probe", "ProbeCommand", "probe", "what a model knows, and to admit the rest"),

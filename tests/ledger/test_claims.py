@@ -15,7 +15,7 @@ NAMES = {
     "dpo_vs_ppo", "embedding_norms", "emergence", "filler_tokens", "hallucination", "identity",
     "in_context_learning", "judge_vs_author", "kv_per_layer", "memorised_or_new", "mental_arithmetic",
     "next_token", "over_optimisation", "quality_over_quantity", "r1_curve", "react_hops", "refusals",
-    "reversal", "self_consistency", "sft_ceiling", "tokens_to_think", "tool_gain", "working_memory",
+    "reversal", "scaling_laws", "self_consistency", "sft_ceiling", "tokens_to_think", "tool_gain", "working_memory",
     "zero_shot_cot",
 }  # fmt: skip
 
@@ -113,6 +113,9 @@ CASES: dict[str, tuple[Measured, Measured, Measured]] = {
     "refusals": tuple({"harmful, refused": x, "harmless but alike, declined": y}
                       for x, y in ((0.8, 0.1), (0.8, 0.7), (0.5, 0.1))),
     "reversal": tuple({"forward": x, "backward": y} for x, y in ((0.9, 0.01), (0.9, 0.6), (0.3, 0.0))),
+    "scaling_laws": tuple({"missed by": x, "came out": 0.16, "foretold, 5%": 0.15, "foretold, 95%": y,
+                           "written before it was trained, minutes": 1.0}
+                          for x, y in ((0.04, 0.2), (-0.3, 0.155), (0.1, 0.2))),
     "self_consistency": tuple({"pass@1": 0.5, "majority@16": x} for x in (0.7, 0.5, 0.52)),
     "sft_ceiling": tuple({"expert": 0.8, "imitator after 900": x, "reinforced": y}
                          for x, y in ((0.8, 0.95), (0.9, 0.95), (0.8, 0.81))),
