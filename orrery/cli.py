@@ -36,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # `orrery … | head`: the reader has seen enough
         sys.stderr.close()
         sys.exit(0)
+    except (FileExistsError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
+        _fail(f"{error.filename}: {error.strerror}")
     except OSError as error:
         if error.errno != NO_SPACE_LEFT:
             raise

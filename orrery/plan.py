@@ -198,7 +198,7 @@ def fit(
 def expect(law: MeasuredLaw, config: TransformerConfig, tokens: int) -> Expected | None:
     """What the law says of so many tokens; None where it was not measured."""
     parameters = count_parameters(config)
-    if not law.covers(parameters) or not law.reaches(tokens * flops_per_token(config, config.context)):
+    if not law.covers(parameters) or not law.reaches(tokens, tokens * flops_per_token(config, config.context)):
         return None
     return law.expect([(parameters, tokens)])[0]
 
@@ -254,7 +254,7 @@ class Speed:
 def best_size(rule: tuple[int, int], minutes: float, law: MeasuredLaw, speed: Speed) -> tuple[int, int]:
     """Of the rule's size and its neighbours on the ladder the one from which the law expects the least loss.
 
-    The rule's where the law was not measured: for smaller or larger models, or for far more operations.
+    The rule's where the law was not measured: for smaller or larger models, fewer tokens, or far more operations.
     """
     place = LADDER.index(rule)
     expected = {}
@@ -262,7 +262,7 @@ def best_size(rule: tuple[int, int], minutes: float, law: MeasuredLaw, speed: Sp
         config = speed.config(size)
         if law.covers(count_parameters(config)):
             tokens = TRAINED_SHARE * 60 * minutes * speed.of(size)
-            if law.reaches(tokens * flops_per_token(config, speed.context)):
+            if law.reaches(tokens, tokens * flops_per_token(config, speed.context)):
                 expected[size] = law.at(count_parameters(config), tokens)
     return min(expected, key=lambda size: expected[size]) if rule in expected else rule
 

@@ -60,6 +60,9 @@ def test_every_command_has_help_with_an_example(command: object, capsys: pytest.
         (["tokenizer", "train", "--data", "text.txt", "--out", "t", "--vocab-size", "90000"], "at most"),
         (["tokenizer", "train", "--data", "empty.txt", "--out", "t"], "no text in"),
         (["data", "show", "latin.txt"], "is not UTF-8"),
+        (["data", "tokenize", "text.txt", "--out", "text.txt", "--vocab-size", "270"], "text.txt: File exists"),
+        (["data", "tokenize", "text.txt", "--out", "text.txt/t", "--vocab-size", "270"], "text.txt/t: Not a directory"),
+        (["data", "countdown", "--out", "text.txt/c.jsonl", "--count", "3"], "text.txt: File exists"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )

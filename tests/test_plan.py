@@ -87,7 +87,7 @@ def measured_law(tokens_wanted: float) -> MeasuredLaw:
     for width, layers in LADDER[:4]:
         config = shape_of(width, layers, 256).config(1024)
         n = count_parameters(config)
-        for d in (1e6, 4e6, 16e6):
+        for d in (1.1e6, 4e6, 16e6):
             bits = 0.27 + 1e4 / n + 1e4 * tokens_wanted / d
             values = (width, d / 2048, n, d, d * flops_per_token(config, 256), bits, 0.27)
             runs.append(dict(zip(NAMES, values, strict=True)))
@@ -112,6 +112,8 @@ def test_a_plan_says_what_to_expect_where_the_law_was_measured(monkeypatch: pyte
     assert plan.expected.bits_per_byte == pytest.approx(truth, rel=1e-3)
     assert plan.expected.low <= plan.expected.bits_per_byte <= plan.expected.high
     assert planned(monkeypatch, 10, 1.0, law=law, size=(256, 6)).expected is None, "a size that was not measured"
+    few = planned(monkeypatch, 10, 1.0, law=law, size=(64, 3), steps=(480, 50))
+    assert few.expected is None, "fewer steps than any run that was measured had"
     far = planned(monkeypatch, 3000, 1.0, law=law)
     assert far.expected is None and (far.width, far.layers) not in LADDER[:4], "far more operations: the rule's size"
 
@@ -136,9 +138,10 @@ def test_the_law_that_ships_falls_with_size_and_tokens_to_the_floor(tmp_path: Pa
 
 def test_a_damaged_law_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ledger").mkdir()
-    (tmp_path / "ledger" / "scaling_laws.json").write_text("{")
-    with pytest.raises(DataError, match="damaged.*remove it and measure again"):
-        read_law(tmp_path)
+    for damaged in ("{", "[]", '{"rows": 3}', '{"rows": {"0": [{"what": "run"}]}}'):
+        (tmp_path / "ledger" / "scaling_laws.json").write_text(damaged)
+        with pytest.raises(DataError, match="damaged.*remove it and measure again"):
+            read_law(tmp_path)
 
 
 def test_a_run_keeps_what_was_expected_and_its_report_says_what_came(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Rankings that people make: asked for at a terminal, kept in the database, learnt by reward models and DPO."""
 
+import io
 import json
 import os
 import re
@@ -121,10 +122,14 @@ class Person:
         return self.running.wait(60)
 
 
+def write_prompts(folder: Path, asked: list[str]) -> None:
+    (folder / "prompts.jsonl").write_text("".join(json.dumps({"prompt": prompt}) + "\n" for prompt in asked))
+
+
 @contextmanager
 def ranking(folder: Path, model: Path, *words: Any, asked: list[str] = ASKED) -> Iterator[Person]:
     """`orrery rank`, at the first question."""
-    (folder / "prompts.jsonl").write_text("".join(json.dumps({"prompt": prompt}) + "\n" for prompt in asked))
+    write_prompts(folder, asked)
     command = [*ORRERY, "rank", "--model", str(model), "--prompts", "prompts.jsonl", *map(str, words)]
     pipe = subprocess.PIPE
     strict = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}  # as in a terminal; in a pipe it may be laxer
@@ -230,16 +235,17 @@ def test_the_same_command_goes_on_with_what_was_not_ranked(tmp_path: Path, model
 
 
 def test_equal_and_empty_answers_are_not_asked_about(tmp_path: Path, model: Path) -> None:
-    with ranking(tmp_path, model, "--temperature", 0.2, asked=["Greet me", "A secret"] * 4) as person:
-        assert person.seen.count("passed over") == 8 and "0 rankings in the database" in person.seen
-        assert person.end() == 0 and "Next" not in person.seen
+    write_prompts(tmp_path, ["Greet me", "A secret"] * 4)
+    done = typed("rank", "--model", str(model), "--prompts", "prompts.jsonl", "--temperature", "0.2", cwd=tmp_path)
+    seen = done.stdout + done.stderr
+    assert done.returncode == 0 and seen.count("passed over") == 8
+    assert "0 rankings in the database" in seen and "Next" not in seen
 
 
-def test_without_a_file_stories_are_wished_for(tmp_path: Path, model: Path) -> None:
-    done = subprocess.run(
-        [*ORRERY, "rank", "--model", str(model), "--max-tokens", "8", "--temperature", "1.5", "--root", "my runs"],
-        cwd=tmp_path, input="1\nq\n", capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+def test_without_a_file_stories_are_wished_for(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("1\nq\n"))
+    words = ["--max-tokens", "8", "--temperature", "1.5", "--root", "my runs"]
+    done = typed("rank", "--model", str(model), *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     with open_database(tmp_path / "my runs") as database:
         (made,) = rankings_of_people(database)

@@ -116,7 +116,7 @@ def test_text_of_ones_own_takes_the_place_of_the_world(tmp_path: Path, less: Non
     words = "the old ship sailed over the quiet sea while seven gulls followed it home".split()
     pages = [" ".join(words[(i * j + j) % len(words)] for j in range(40)) + "." for i in range(400)]
     (tmp_path / "notes.txt").write_text("\n\n".join(pages))
-    run("speedrun", *TINY, "--pretrain-steps", "16", "--sft-steps", "8", "--data", "notes.txt", cwd=tmp_path)
+    run("speedrun", *TINY, "--pretrain-steps", "20", "--sft-steps", "10", "--data", "notes.txt", cwd=tmp_path)
     report = json.loads((tmp_path / "runs/speedrun/report.json").read_text())
     assert report["stages"]["base"]["bits_per_byte"] > 0 and report["stages"]["base"]["floor_bits_per_byte"] is None
     assert all(row["score"] is None for row in report["exams"])

@@ -62,11 +62,12 @@ def test_text_is_tokenised_a_tenth_held_out_and_the_tokenizer_beside_it(made: Pa
 def test_the_same_command_again_writes_nothing_and_another_one_is_refused(made: Path) -> None:
     before = (made / "web" / "tokens" / "tokens.bin").stat().st_mtime_ns
     again = typed("data", "tokenize", "cats.jsonl", "--out", "web", "--vocab-size", "280", cwd=made)
-    assert again.returncode == 0 and "180 documents" in again.stdout
+    assert again.returncode == 0 and "180 documents" in again.stdout and "web is there already" in again.stderr
     assert (made / "web" / "tokens" / "tokens.bin").stat().st_mtime_ns == before
     for words, message in (
         (("dogs.jsonl", "--out", "web", "--vocab-size", "280"), "web is of another text or tokenizer"),
         (("cats.jsonl", "--out", "web"), "web is of another text or tokenizer"),
+        (("dogs.jsonl", "--out", "code", "--tokenizer", "foreign/tokenizer"), "code is of another text or tokenizer"),
         ((), "--out"),
         (("--out", "new"), "nothing to tokenise"),
         (("nowhere.jsonl", "--out", "new"), "no such file"),
@@ -107,10 +108,14 @@ def test_an_interrupted_command_goes_on_to_the_same_files(
     trained = typed("pretrain", "--data", str(tmp_path / "two"), cwd=made)
     assert trained.returncode == 2 and "is not finished" in trained.stderr
     monkeypatch.setattr(prepare, "read_documents", read)
+    (tmp_path / "two" / ".held_out.partial-killed").mkdir()
+    (tmp_path / "two" / "tokens" / ".unfinished.json.partial-killed").write_text("{")
     assert typed(*words, str(tmp_path / "two"), cwd=made).returncode == 0
     one, two = ({str(p.relative_to(tmp_path / d)): p.read_bytes() for p in (tmp_path / d).rglob("*") if p.is_file()}
                 for d in ("whole", "two"))  # fmt: skip
     assert one == two and len(json.loads(one["tokens/shards.json"])["parts"]) > 2
+    (tmp_path / "two" / "tokens" / "unfinished.json").write_bytes(one["tokens/shards.json"])  # killed at the very end
+    assert len(tokenised([str(tmp_path / "two")])) == 1
 
 
 def test_damage_is_found_and_named(made: Path, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ class ModelEmbedder:
     @torch.inference_mode()
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Run the model over the texts, those of like length together."""
-        ids = [[self.tokenizer.eos_id, *self.tokenizer.encode(text)][: self.model.config.context] for text in texts]
+        ids = [[self.tokenizer.begin_id, *self.tokenizer.encode(text)][: self.model.config.context] for text in texts]
         order = sorted(range(len(texts)), key=lambda i: len(ids[i]))
         found = np.zeros((len(texts), self.model.config.width), np.float32)
         for first in range(0, len(order), BATCH):

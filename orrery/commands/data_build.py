@@ -11,7 +11,6 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from orrery.commands.data_crawl import questions
 from orrery.config import nearest
-from orrery.data.pipeline import truth
 from orrery.data.pipeline.build import BuildConfig, build
 from orrery.data.pipeline.build import Progress as Done
 from orrery.data.pipeline.c4 import C4Quality
@@ -25,10 +24,13 @@ from orrery.data.pipeline.quality import GopherQuality
 from orrery.data.pipeline.repetition import GopherRepetition
 from orrery.data.pipeline.report import table
 from orrery.data.pipeline.step import Step
+from orrery.data.pipeline.truth import score
+from orrery.data.pipeline.truth_tables import render
 from orrery.data.pipeline.urls import UrlFilter
 from orrery.data.world.world import World, WorldConfig
 from orrery.errors import ConfigError
 from orrery.evals.exams import build_exams
+from orrery.files import write_atomically
 from orrery.training.progress import PLAIN_SECONDS, clock
 
 STEPS = (
@@ -72,7 +74,10 @@ class BuildCommand:
     force: bool = False
     """Begin anew where OUT holds a build."""
     truth: Path | None = None
-    """The truth about a crawl that `orrery data crawl` wrote: shows precision and recall of every step."""
+    """The truth about a crawl that `orrery data crawl` wrote: shows precision and recall of every step, and writes them
+    to OUT/truth.txt."""
+    world: WorldConfig = field(default_factory=WorldConfig)
+    """For decontaminate: whose exams count as Orrery's own; the world of a crawl that was made with other flags."""
     exams: tuple[Path, ...] = ()
     """For decontaminate: files with exams (.jsonl: every string; else every paragraph), besides Orrery's own."""
     url_filter: UrlFilter = field(default_factory=UrlFilter)
@@ -100,7 +105,9 @@ def run_build(config: BuildCommand) -> dict[str, Any]:
     for damaged in report["damaged"]:
         out.print(f"damaged: {damaged}", markup=False)
     if config.truth:
-        print(truth.render(truth.score(config.out, config.truth)))
+        shown = render(score(config.out, config.truth))
+        write_atomically(config.out / "truth.txt", shown + "\n")
+        print(shown)
     print(f"{report['documents']:,} documents, {report['bytes'] / 1e6:.1f} MB in {config.out / 'documents'}; "
           f"examples of what went: {config.out / 'report.md'}")  # fmt: skip
     return report
@@ -110,6 +117,8 @@ def chosen(config: BuildCommand) -> list[Step | MinHash]:
     """The steps that are asked for, in their order. Raises `ConfigError` for a name that is none."""
     wanted, unwanted = _names(config.steps), _names(config.without)
     names = [name for name in STEPS if name in wanted and name not in unwanted]
+    if config.exams and "decontaminate" not in names:
+        raise ConfigError("--exams goes with the step decontaminate, which is left out")
     return [_exams(config) if name == "decontaminate" else getattr(config, name) for name in names]
 
 
@@ -121,7 +130,7 @@ def _names(words: str) -> set[str]:
 
 
 def _exams(config: BuildCommand) -> Decontaminate:
-    own = questions(build_exams(World(WorldConfig())))
+    own = questions(build_exams(World(config.world)))
     return Decontaminate(Phrases([*own, *read_exams(config.exams)]))
 
 

@@ -42,7 +42,7 @@ def write_countdown(config: CountdownCommand) -> None:
     """Write them.
 
     Raises:
-        ConfigError: a count below 1, or numbers out of 3 to 6.
+        ConfigError: a count below 1 or above what there is, or numbers out of 3 to 6.
         RunError: the disk is full.
     """
     if config.count < 1:
@@ -61,6 +61,10 @@ def write_countdown(config: CountdownCommand) -> None:
         )
         for game in track(made, "writing", config.count, console=console, disable=not console.is_terminal)
     ]
+    if len(lines) < config.count:
+        raise ConfigError(
+            f"--count is {config.count}, but there are only about {len(lines)} such problems; ask for fewer"
+        )
     write_atomically(config.out, "\n".join(lines) + "\n")
     print(
         f"{config.count:,} problems in {config.out}: 3 to {config.numbers} numbers up to {LARGEST}, "

@@ -43,8 +43,8 @@ def crawl(config: CrawlCommand) -> None:
     """
     if config.count < 1:
         raise ConfigError(f"--count is {config.count}; ask for at least one")
-    if not config.out.name.endswith(".warc.gz"):
-        raise ConfigError(f"--out is {config.out}; give a name that ends in .warc.gz")
+    if not config.out.name.removesuffix(".warc.gz") or not config.out.name.endswith(".warc.gz") or config.out.is_dir():
+        raise ConfigError(f"--out is {config.out}; give the name of a file that ends in .warc.gz")
     world = World(config.world)
     pages = write_crawl(world, config.out, config.count, questions(build_exams(world)))
     steps, good = Counter[str](), 0

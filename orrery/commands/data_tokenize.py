@@ -14,16 +14,15 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, track
 
 from orrery.data.mixture import Corpus
-from orrery.data.prepare import first_characters, tokenise
-from orrery.data.shard_files import OnProgress
+from orrery.data.prepare import TOKENIZER_CHARACTERS, first_characters, tokenise
+from orrery.data.shard_files import INFO, OnProgress, fingerprint
 from orrery.data.sources import hold_out, read_documents
 from orrery.errors import ConfigError, OrreryError
-from orrery.files import write_atomically
+from orrery.files import remove_partial, write_atomically
 from orrery.tokenizers.bpe import BPE
 from orrery.tokenizers.terminal import train_tokenizer
 from orrery.training.progress import clock
 
-TOKENIZER_CHARACTERS = 50_000_000  # of the text that a new vocabulary is trained on
 PLAIN_SECONDS = 10.0  # between the lines when the output is no terminal
 ORIGIN = "origin.json"  # in the folder: what was asked for
 MADE = (ORIGIN, "tokenizer", "tokens", "held_out")
@@ -32,14 +31,15 @@ MADE = (ORIGIN, "tokenizer", "tokens", "held_out")
 @dataclass(frozen=True)
 class TokenizeCommand:
     """Tokenise text, once, for any number of trainings: DIR/tokens (16 bits a token where the vocabulary allows it, in
-    parts with checksums), DIR/held_out (every tenth document until 2 MB, never trained on) and DIR/tokenizer.
+    parts with checksums), DIR/held_out (every tenth document, of fewer than 20 the last tenth of each; 2 MB at most,
+    never trained on) and DIR/tokenizer.
 
     When it is interrupted or killed, the same command goes on after the last part that was finished (16 million
     tokens), and the files become the same.
 
     Example: orrery data tokenize notes/ 'books/*.txt' --out notes-tokens --vocab-size 4096
-    Example: orrery data tokenize hf:HuggingFaceFW/fineweb-edu:sample-10BT --out fineweb --tokenizer gpt2
-    Example: orrery data tokenize 'corpus/documents/*.jsonl' --out web --tokenizer encoder.json vocab.bpe
+    Example: orrery data tokenize 'corpus/documents/*.jsonl' --out web --tokenizer notes-tokens/tokenizer
+    Example: orrery data tokenize hf:HuggingFaceFW/fineweb-edu:sample-10BT --out edu --tokenizer encoder.json vocab.bpe
     Example: orrery data tokenize --out web --verify
     """
 
@@ -48,7 +48,8 @@ class TokenizeCommand:
     data: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
     """Files (.txt .md .jsonl .parquet), folders, globs or hf:NAME[:CONFIG[:SPLIT]]."""
     tokenizer: tuple[Path, ...] = ()
-    """A folder with tokenizer.json, or GPT-2's two files, encoder.json and vocab.bpe. Empty: one is trained."""
+    """A folder with tokenizer.json, or GPT-2's two files, encoder.json and vocab.bpe. Empty: one is trained. Corpora
+    that are to be mixed need the same."""
     vocab_size: int = 4096
     """Tokens of a vocabulary that is trained, special ones included."""
     verify: bool = False
@@ -72,19 +73,24 @@ def run_tokenize(config: TokenizeCommand) -> None:
         )
     console, began = Console(stderr=True, highlight=False), time.perf_counter()
     tokenizer = _chosen_tokenizer(config)  # refuses before anything is written
-    _check_origin(config)
-    write_atomically(config.out / ORIGIN, _origin(config))
+    origin = _origin(config, tokenizer)
+    _check_origin(config.out, origin)
+    if (config.out / "tokens" / INFO).exists():
+        console.print(f"{config.out} is there already: remove it to read the text anew")
+    write_atomically(config.out / ORIGIN, origin)
     try:
         if tokenizer is None:
             tokenizer = _trained_tokenizer(config, console)
         with _progress(console) as on_progress:
             tokenise(config.out, config.data, tokenizer, on_progress=on_progress)
-    except OrreryError:
+    except (OrreryError, OSError):  # a file that may not be read, for one
         if not (config.out / "tokens").exists():
             _remove(config.out)
         raise
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt("stopped; the same command goes on after the last part that was finished") from error
+    for folder in (config.out, config.out / "tokens"):
+        remove_partial(folder)  # what killed processes left half-written
     _say(Corpus.open(config.out), config.out, time.perf_counter() - began)
 
 
@@ -120,20 +126,18 @@ def _trained_tokenizer(config: TokenizeCommand, console: Console) -> BPE:
     return train_tokenizer(texts, config.vocab_size, folder, console=console)
 
 
-def _origin(config: TokenizeCommand) -> str:
-    tokenizer = [str(path) for path in config.tokenizer] or config.vocab_size
-    return json.dumps({"data": config.data, "tokenizer": tokenizer}, indent=1) + "\n"
+def _origin(config: TokenizeCommand, tokenizer: BPE | None) -> str:
+    vocabulary = fingerprint(tokenizer) if tokenizer else config.vocab_size
+    return json.dumps({"data": config.data, "tokenizer": vocabulary}, indent=1) + "\n"
 
 
-def _check_origin(config: TokenizeCommand) -> None:
-    file = config.out / ORIGIN
+def _check_origin(out: Path, origin: str) -> None:
+    file = out / ORIGIN
     if file.exists():
-        if file.read_text(encoding="utf-8") != _origin(config):
-            raise ConfigError(
-                f"{config.out} is of another text or tokenizer ({file}): choose another --out, or remove it"
-            )
-    elif any((config.out / name).exists() for name in MADE):
-        raise ConfigError(f"{config.out} holds tokens that `orrery data tokenize` has not made: choose another --out")
+        if file.read_text(encoding="utf-8") != origin:
+            raise ConfigError(f"{out} is of another text or tokenizer ({file}): choose another --out, or remove it")
+    elif any((out / name).exists() for name in MADE):
+        raise ConfigError(f"{out} holds tokens that `orrery data tokenize` has not made: choose another --out")
 
 
 def _remove(out: Path) -> None:

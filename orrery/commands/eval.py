@@ -78,7 +78,7 @@ def evaluate(config: EvalConfig) -> None:
         evaluate_tasks(config)
         return
     for_tasks = ("data", "endpoint", "endpoint_model", "shots", "chat", "begin", "out", "seed")
-    given = [name for name in for_tasks if getattr(config, name) != getattr(EvalConfig, name, None)]
+    given = [name for name in for_tasks if getattr(config, name) != getattr(EvalConfig, name)]
     if given:
         raise ConfigError(f"--{given[0].replace('_', '-')} is for tasks: say which with --task, such as hellaswag")
     if config.model is None:

@@ -1,5 +1,6 @@
 """`orrery import`: take in a model that somebody else made, from a folder or from the Hugging Face hub."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -7,7 +8,7 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from orrery.errors import CheckpointError, ConfigError
+from orrery.errors import CheckpointError, ConfigError, OrreryError
 from orrery.inference.speaker import is_assistant
 from orrery.models.explain import explain, render
 from orrery.models.hf import load_tokenizer
@@ -33,7 +34,8 @@ class ImportCommand:
     out: Path | None = None
     """Where it goes; models/NAME by default. Files are linked where they are on the same disk."""
     check: bool = False
-    """Compare logits, ids and the chat template with transformers, which must be installed."""
+    """Compare logits, ids and the chat template with transformers, which must be installed. Where they differ,
+    nothing is kept."""
     chat_tokens: bool = False
     """Give a base model without a chat template ours, and the tokens it needs, so that it can be tuned to answer."""
 
@@ -53,6 +55,8 @@ def run_import(config: ImportCommand) -> Path:
         raise ConfigError(
             f"{source} is {'an adapter: give its model with' if adapter else 'no adapter: leave out'} --base"
         )
+    if adapter and config.chat_tokens:
+        raise ConfigError("--chat-tokens is for models: give it to the one of --base, before it is tuned")
     with errors.status(f"reading {source}"):
         if config.base is not None:
             merge_adapter(source, config.base, out)
@@ -61,8 +65,12 @@ def run_import(config: ImportCommand) -> Path:
     tokenizer = load_tokenizer(out)
     console.print(render(explain(config_from_hf(out))))
     if config.check:
-        with errors.status("comparing with transformers"):
-            found = compare(out)
+        try:
+            with errors.status("comparing with transformers"):
+                found = compare(out)
+        except OrreryError:
+            shutil.rmtree(out)
+            raise
         parts = "logits, ids and chat template" if found.template else "logits and ids (it has no chat template)"
         console.print(f"\n{parts} equal transformers'; the largest difference of a logit is {found.logits:.1e}")
     console.print(

@@ -10,7 +10,7 @@ from rich.console import Console
 from orrery.config import as_mapping
 from orrery.data.documents import Document
 from orrery.data.mixture import Corpus
-from orrery.data.prepare import HELD_OUT_BYTES, first_characters
+from orrery.data.prepare import HELD_OUT_BYTES, TOKENIZER_CHARACTERS, first_characters, then_held_out
 from orrery.data.shard_files import INFO, UNFINISHED
 from orrery.data.shards import TokenShards
 from orrery.data.sources import hold_out, read_documents
@@ -26,8 +26,6 @@ from orrery.training.loop import TrainResult
 from orrery.training.progress import clock, show_progress
 from orrery.training.runs import RUNS, Run
 from orrery.training.stage import TrainConfig
-
-TOKENIZER_CHARACTERS = 50_000_000  # of the text that a new vocabulary is trained on
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ def tokenised(data: Sequence[str]) -> list[Corpus]:
     named = [_weighed(source) for source in data]
     found = [(folder / "tokens" / INFO).exists() for folder, _ in named]
     for source, (folder, weight), tokens in zip(data, named, found, strict=True):
-        if (folder / "tokens" / UNFINISHED).exists():
+        if not tokens and (folder / "tokens" / UNFINISHED).exists():
             raise DataError(f"{folder} is not finished: run the same `orrery data tokenize` again, which goes on")
         if (folder / INFO).exists():
             raise ConfigError(f"--data {source}: give the folder above it, which has the tokenizer too")
@@ -156,25 +154,21 @@ def _weighed(source: str) -> tuple[Path, float | None]:
 def tokenise(config: PretrainCommand, folder: Path, console: Console) -> tuple[BPE, TokenShards, TokenShards | None]:
     """Vocabulary and tokens of the run, made where the run does not have them yet."""
     there = config.resume or parallel.rank()  # the first of several processes makes them for all
-    if there and (folder / "tokens" / "shards.json").exists():
-        held_out = folder / "held_out"
-        return (
-            BPE.load(folder / "tokenizer"),
-            TokenShards.open(folder / "tokens"),
-            TokenShards.open(held_out) if held_out.exists() else None,
-        )
-    if config.tokenizer:
-        tokenizer = BPE.load(config.tokenizer)
-    else:
-        with console.status("training a vocabulary …"):
-            tokenizer = BPE.train(first_characters(read(config)[0], TOKENIZER_CHARACTERS), config.vocab_size)
-    tokenizer.save(folder / "tokenizer")
-    documents, held_out_documents = read(config)
-    with console.status("tokenising …"):
-        data = TokenShards.write(folder / "tokens", documents, tokenizer)
-    if not held_out_documents:
-        return tokenizer, data, None
-    return tokenizer, data, TokenShards.write(folder / "held_out", held_out_documents, tokenizer)
+    if not there or not (folder / "tokens" / INFO).exists():
+        if config.tokenizer:
+            tokenizer = BPE.load(config.tokenizer)
+        else:
+            with console.status("training a vocabulary …"):
+                tokenizer = BPE.train(first_characters(read(config)[0], TOKENIZER_CHARACTERS), config.vocab_size)
+        tokenizer.save(folder / "tokenizer")
+        with console.status("tokenising …"):
+            TokenShards.write(folder / "tokens", then_held_out(folder, *read(config), tokenizer), tokenizer)
+    held_out = folder / "held_out"
+    return (
+        BPE.load(folder / "tokenizer"),
+        TokenShards.open(folder / "tokens"),
+        TokenShards.open(held_out) if held_out.exists() else None,
+    )
 
 
 def read(config: PretrainCommand) -> tuple[Iterator[Document], list[Document]]:

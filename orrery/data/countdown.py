@@ -21,8 +21,9 @@ from orrery.tools.calculator import MAX_LENGTH, calculate
 LARGEST = 99  # of the numbers
 TARGETS = range(10, 100)
 TEST_SHARE = 10  # one problem in so many is for tests alone
+DRAWS = 100_000  # without a new game: then there is hardly one left
 _ALLOWED = re.compile(r"[0-9+\-*/() ×÷−\n\t]+", re.ASCII)
-_OTHER = re.compile(r"[*/]\s*[*/]")  # of Python: powers and whole division
+_OTHER = re.compile(r"[*/×÷]\s*[*/×÷]")  # of Python: powers and whole division
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Countdown:
 
 
 def games(seed: int, numbers: int = 4, test: bool = False) -> Iterator[Countdown]:
-    """Games without end that have a solution, no two the same; the same ones for the same seed.
+    """Games that have a solution, no two the same, until hardly one is left; the same ones for the same seed.
 
     Each is made backwards: numbers are drawn and joined by random operations to one, which is the target.
 
@@ -99,14 +100,16 @@ def games(seed: int, numbers: int = 4, test: bool = False) -> Iterator[Countdown
         numbers: most numbers of a game; at least 3 are drawn.
         test: games for tests alone, which are never among the others, whatever the seeds.
     """
-    generator, seen = random.Random(seed), set()
-    while True:
+    generator, seen, drawn_since = random.Random(seed), set(), 0
+    while drawn_since < DRAWS:
+        drawn_since += 1
         drawn = tuple(generator.randint(1, LARGEST) for _ in range(generator.randint(3, numbers)))
         target, solution = _joined(drawn, generator)
         game = Countdown(drawn, target, solution)
         name = (*sorted(drawn), target)
         if target in TARGETS and game.is_test == test and name not in seen:
             seen.add(name)
+            drawn_since = 0
             yield game
 
 

@@ -23,7 +23,8 @@ from orrery.data.world.world import WorldConfig
 from orrery.tokenizers.bpe import BPE
 from orrery.tokenizers.chat import Message
 
-TOKENIZER_SAMPLE = 4_000_000  # characters of documents that the tokenizer is trained on
+TOKENIZER_SAMPLE = 4_000_000  # characters of documents that the tokenizer of a world or of few texts is trained on
+TOKENIZER_CHARACTERS = 50_000_000  # the same of a large corpus
 HELD_OUT_BYTES = 300_000  # of the world
 FIRST_MIX = {"copying": 1.0}
 FIRST_START = 10**9  # index of the first of these pages, far from those of the corpus
@@ -98,14 +99,21 @@ def tokenise(
         DataError: a source cannot be read, there is no text, or it is another text than when this was begun.
     """
     documents, unseen = hold_out(read_documents(sources))
-
-    def all_documents() -> Iterator[Document]:
-        yield from documents
-        if unseen:  # whole only now; written before the tokens are, so that whoever finds those finds all
-            TokenShards.write(folder / "held_out", unseen, tokenizer)
-
     tokenizer.save(folder / "tokenizer")
-    return TokenShards.write_in_parts(folder / "tokens", all_documents(), tokenizer, on_progress=on_progress)
+    documents = then_held_out(folder, documents, unseen, tokenizer)
+    return TokenShards.write_in_parts(folder / "tokens", documents, tokenizer, on_progress=on_progress)
+
+
+def then_held_out(
+    folder: Path, documents: Iterable[Document], unseen: Sequence[Document], tokenizer: BPE
+) -> Iterator[Document]:
+    """The documents; at their end, when ``unseen`` is whole, FOLDER/held_out is made of it.
+
+    So it is there before the tokens of the documents are: whoever finds those finds all.
+    """
+    yield from documents
+    if unseen:
+        TokenShards.write(folder / "held_out", unseen, tokenizer)
 
 
 def first_characters(documents: Iterable[Document], characters: int) -> Iterator[str]:

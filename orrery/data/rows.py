@@ -31,8 +31,26 @@ def decode(raw: bytes, where: str) -> str:
         ) from error
 
 
+def parse(raw: bytes | str, where: str) -> Any:
+    """What a line of JSON holds.
+
+    Raises:
+        DataError: not UTF-8, not JSON, or nothing that Python can read; the message begins with ``where``.
+    """
+    try:
+        return json.loads(decode(raw, where) if isinstance(raw, bytes) else raw)
+    except json.JSONDecodeError as error:
+        raise DataError(f"{where}: not JSON: {error.msg} at column {error.colno}") from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits; brackets without end
+        raise DataError(f"{where}: not JSON that can be read: {error}") from error
+
+
 def read_jsonl(file: Path, start: int = 0, stop: int | None = None, line: int = 1) -> Iterator[Document]:
-    """The documents of the lines that begin in the given bytes, of which the first has number ``line``."""
+    """The documents of the lines that begin in the given bytes, of which the first has number ``line``.
+
+    Raises:
+        DataError: a line that is not JSON, or has no text.
+    """
     with file.open("rb") as lines:
         lines.seek(start)
         at = start
@@ -43,10 +61,7 @@ def read_jsonl(file: Path, start: int = 0, stop: int | None = None, line: int = 
             if not raw.strip():
                 continue
             where = f"{file} line {number}"
-            try:
-                row = json.loads(decode(raw, where))
-            except json.JSONDecodeError as error:
-                raise DataError(f"{where}: not JSON: {error.msg} at column {error.colno}") from error
+            row = parse(raw, where)
             if not isinstance(row, dict) or not isinstance(row.get("text"), str):
                 raise DataError(f'{where}: expected {{"text": "…"}}; conversations belong to `orrery sft --data`')
             yield _document(row, f"{file}:{number}")
@@ -84,15 +99,22 @@ def open_parquet(file: Path) -> Any:
 
 
 def read_parquet(file: Path, start: int = 0, stop: int | None = None, row: int = 1) -> Iterator[Document]:
-    """The documents of the given groups of rows, of which the first row has number ``row``."""
+    """The documents of the given groups of rows, of which the first row has number ``row``.
+
+    Raises:
+        DataError: the file is damaged.
+    """
     table = open_parquet(file)
     columns = [name for name in ("text", "id", *KNOWN) if name in table.schema_arrow.names]
     groups = range(start, table.num_row_groups if stop is None else stop)
-    for batch in table.iter_batches(columns=columns, row_groups=groups):
-        for number, values in enumerate(batch.to_pylist(), row):
-            if values["text"] is not None:
-                yield _document({**values, "text": str(values["text"])}, f"{file}:{number}")
-        row += len(batch)
+    try:
+        for batch in table.iter_batches(columns=columns, row_groups=groups):
+            for number, values in enumerate(batch.to_pylist(), row):
+                if values["text"] is not None:
+                    yield _document({**values, "text": str(values["text"])}, f"{file}:{number}")
+            row += len(batch)
+    except (OSError, ValueError) as error:  # what pyarrow raises for a page that does not unpack
+        raise DataError(f"{file} is damaged: {error}") from error
 
 
 def is_hub(source: str) -> bool:

@@ -82,9 +82,10 @@ class ShardsInfo:
 
 
 def fingerprint(tokenizer: BPE) -> str:
-    """A hash of the vocabulary: tokenizers that have the same give every text the same ids."""
-    vocabulary = tokenizer.vocabulary
-    digest = hashlib.sha256(repr((vocabulary.pattern, vocabulary.normalization, tokenizer.eos_id)).encode())
+    """A hash of vocabulary and boundaries: tokenizers that have the same give every document the same ids."""
+    vocabulary, begin, end = tokenizer.vocabulary, tokenizer.begin_id, tokenizer.eos_id
+    boundary = end if begin == end else (begin, end)
+    digest = hashlib.sha256(repr((vocabulary.pattern, vocabulary.normalization, boundary)).encode())
     for piece, rank in sorted(vocabulary.ranks.items(), key=lambda item: item[1]):
         digest.update(repr((rank, vocabulary.id(rank), piece)).encode())
     return digest.hexdigest()
@@ -113,7 +114,8 @@ class _Writer:
     """
 
     def __init__(self, folder: Path, tokenizer: BPE) -> None:
-        self._folder, self._eos, self._dtype = folder, tokenizer.eos_id, token_type(tokenizer.vocab_size)
+        self._folder, self._dtype = folder, token_type(tokenizer.vocab_size)
+        self._boundary, self._end = tokenizer.begin_id, tokenizer.eos_id  # the same, but for some made elsewhere
         self.done = ShardsInfo(VERSION, fingerprint(tokenizer), tokenizer.vocab_size)
         if (folder / UNFINISHED).exists():
             before = ShardsInfo.read(folder / UNFINISHED)
@@ -142,15 +144,11 @@ class _Writer:
         """The documents that have text and are not in the finished parts.
 
         Raises:
-            DataError: the last one that is passed over is not the one that was written.
+            DataError: those that are passed over are not as long as what was written.
         """
         given = (document for document in documents if document.text)
-        if self.done.documents:
-            last = next(islice(given, self.done.documents - 1, None), None)
-            at = (self.done.documents - 1) * RECORD.itemsize
-            (record,) = np.fromfile(self._folder / DOCUMENTS, dtype=RECORD, count=1, offset=at)
-            if last is None or len(last.text.encode()) != record["bytes"]:
-                raise self._other_text()
+        if sum(len(done.text.encode()) for done in islice(given, self.done.documents)) != self.done.bytes:
+            raise self._other_text()
         yield from given
 
     def begin(self, document: Document) -> None:
@@ -162,7 +160,7 @@ class _Writer:
         genre = self._genres.setdefault(document.genre, len(self._genres))
         self.documents += 1
         self._record = [self.tokens, 0, float("nan") if document.bits is None else document.bits, genre]
-        self.add([self._eos], 0)
+        self.add([self._boundary], 0)
 
     def add(self, ids: Sequence[int], size: int) -> None:
         """Tokens of the document, and the bytes that they stand for."""
@@ -178,8 +176,9 @@ class _Writer:
                 if self.documents
                 else DataError("there is no text to tokenise: every document is empty")
             )
-        self.add([self._eos], 0)
         self._end_document()
+        if self._end == self._boundary:
+            self.add([self._end], 0)
         self._end_part()
         self.done.write(self._folder / INFO)
         (self._folder / UNFINISHED).unlink(missing_ok=True)
@@ -189,6 +188,8 @@ class _Writer:
 
     def _end_document(self) -> None:
         if self._record:
+            if self._end != self._boundary:  # else the next document's ends this one
+                self.add([self._end], 0)
             self._files[DOCUMENTS].write(np.array([tuple(self._record)], dtype=RECORD).tobytes())
 
     def _end_part(self) -> None:

@@ -12,7 +12,8 @@ A document boundary `<|endoftext|>` (eos) stands before each document and after 
     ^0        ^4      ^7          ^12
 
 Document i is the slice from its own eos to the next one, both included. Its tokens without the last are what a model
-reads, without the first what it must predict: it learns to begin a document after eos and to end it with eos.
+reads, without the first what it must predict: it learns to begin a document after eos and to end it with eos. Where
+the tokenizer has a token of its own to begin with, as Llama 3's has, neighbours share none: bos d d d eos bos e e eos.
 
 How they are written, part by part, is in `orrery.data.shard_files`.
 """
@@ -52,7 +53,8 @@ class TokenShards:
     Attributes:
         info: counts and origin.
         tokens: all tokens, document boundaries included [info.tokens], uint16 or uint32, a memory map.
-        starts: where each document's boundary token stands, and the last boundary [documents + 1], int64.
+        starts, stops: where each document's boundary token stands, and the place behind the one that ends it
+            [documents], int64.
         genres: genre of each document, an index into ``info.genres`` [documents], int32.
         bytes: UTF-8 bytes of each document's text [documents], int64.
         bits: the floor of each document in bits; NaN where it is not known [documents], float64.
@@ -60,7 +62,9 @@ class TokenShards:
 
     def __init__(self, folder: Path, info: ShardsInfo, tokens: np.ndarray, records: np.ndarray) -> None:
         self.folder, self.info, self.tokens = folder, info, tokens
-        self.starts = np.append(records["start"], np.int64(len(tokens) - 1))
+        shared = int(tokens[0] == tokens[-1])  # whether the token that ends a document also begins the next
+        self.starts = np.array(records["start"])
+        self.stops = np.append(self.starts[1:], np.int64(len(tokens) - shared)) + shared
         self.genres, self.bytes, self.bits = records["genre"], records["bytes"], records["bits"]
 
     def __len__(self) -> int:
@@ -68,11 +72,11 @@ class TokenShards:
 
     def document(self, index: int) -> np.ndarray:
         """Tokens of one document with the boundaries before and after it."""
-        return self.tokens[self.starts[index] : self.starts[index + 1] + 1]
+        return self.tokens[self.starts[index] : self.stops[index]]
 
     def sequences(self) -> Sequences:
-        """The documents as `orrery.data.packing` takes them; neighbours share the boundary between them."""
-        return Sequences(self.tokens, self.starts[:-1], self.starts[1:] + 1)
+        """The documents as `orrery.data.packing` takes them; neighbours mostly share the boundary between them."""
+        return Sequences(self.tokens, self.starts, self.stops)
 
     def check_tokenizer(self, tokenizer: BPE) -> None:
         """Raise `DataError` unless these shards were made with this very vocabulary."""

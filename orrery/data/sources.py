@@ -7,14 +7,13 @@ own (``data/world/``).
 """
 
 import glob
-import json
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 from orrery.data.documents import Document
-from orrery.data.rows import decode, is_hub, read_hub, read_jsonl, read_parquet
+from orrery.data.rows import decode, is_hub, parse, read_hub, read_jsonl, read_parquet
 from orrery.errors import DataError
 
 SUFFIXES = (".txt", ".md", ".jsonl", ".parquet")
@@ -133,9 +132,4 @@ def json_lines(path: Path) -> Iterator[tuple[Any, str]]:
     for number, line in enumerate(decode(path.read_bytes(), str(path)).split("\n"), 1):
         if line.strip():
             where = f"{path} line {number}"
-            try:
-                yield json.loads(line), where
-            except json.JSONDecodeError as error:
-                raise DataError(f"{where}: not JSON: {error.msg} at column {error.colno}") from error
-            except (ValueError, RecursionError) as error:  # a number of thousands of digits; brackets without end
-                raise DataError(f"{where}: not JSON that can be read: {error}") from error
+            yield parse(line, where), where

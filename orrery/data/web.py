@@ -82,7 +82,8 @@ def record_starts(file: Path, every: int) -> Iterator[int]:
 def decode_html(raw: bytes, charset: str | None = None) -> str:
     """HTML as text: UTF-8 where it is that, else what header or page declare, else Windows-1252.
 
-    What does not fit becomes U+FFFD. Latin-1 is read as Windows-1252, as browsers do.
+    What does not fit becomes U+FFFD. Latin-1 is read as Windows-1252, as browsers do, and so is what declares something
+    that is no encoding of pages.
 
     >>> decode_html("naïve".encode("latin1")), decode_html(b"<meta charset='koi8-r'>\\xd1")[-1]
     ('naïve', 'я')
@@ -97,7 +98,7 @@ def decode_html(raw: bytes, charset: str | None = None) -> str:
             pass
     try:
         return raw.decode("cp1252" if encoding in _LATIN else encoding, errors="replace")
-    except LookupError:
+    except (LookupError, UnicodeError):  # of Python's codecs some are for host names alone, or for nothing
         return raw.decode("cp1252", errors="replace")
 
 
@@ -194,7 +195,9 @@ def _unpack(data: mmap.mmap | bytes, offset: int) -> tuple[bytes, int]:
         parts.append(unpacker.decompress(packed, MAX_RECORD))
         size += len(parts[-1])
         if size >= MAX_RECORD:
-            raise ValueError(f"over {MAX_RECORD >> 20} MB")
+            raise ValueError(
+                f"over {MAX_RECORD >> 20} MB; if the file is compressed as a whole, `warcio recompress` mends that"
+            )
     return b"".join(parts), at - len(unpacker.unused_data)
 
 

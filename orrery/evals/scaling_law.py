@@ -74,9 +74,10 @@ class MeasuredLaw:
         sizes = [run["parameters"] for run in self.fitted]
         return min(sizes) <= parameters <= max(sizes)
 
-    def reaches(self, flops: float) -> bool:
-        """Whether so many operations are no more than a law was tried on."""
-        return flops <= REACH * max(run["flops"] for run in self.fitted)
+    def reaches(self, tokens: float, flops: float) -> bool:
+        """Whether a run read as few tokens, and a law was tried on so many operations."""
+        least, most = min(run["tokens"] for run in self.fitted), max(run["flops"] for run in self.fitted)
+        return tokens >= least and flops <= REACH * most
 
     def expect(self, points: Sequence[tuple[float, float]]) -> list[Expected]:
         """What runs of so many (parameters, tokens) should reach."""
@@ -102,7 +103,7 @@ def read_law(root: Path) -> MeasuredLaw:
             return MeasuredLaw("the runs that ship with Orrery", json.loads(SHIPPED.read_text(encoding="utf-8")))
         rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
         return MeasuredLaw(str(path), runs_of(rows.values()))
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path} is damaged ({error}): remove it and measure again") from error
 
 

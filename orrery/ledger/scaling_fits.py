@@ -40,13 +40,18 @@ def laws_of(rows: Sequence[Row]) -> dict[str, Law]:
 
 
 def best_sizes(rows: Sequence[Row]) -> dict[float, float]:
-    """Budget → the parameters at the bottom of the parabola through its runs (loss against log of parameters)."""
+    """Budget → the parameters at the bottom of the parabola through its runs (loss against log of parameters).
+
+    A budget with fewer than three sizes, or whose parabola has a top, has none.
+    """
     found = {}
     for budget in dict.fromkeys(row["budget"] for row in rows):
         of_budget = [row for row in rows if row["budget"] == budget]
+        if len(of_budget) < 3:
+            continue
         sizes, losses = (np.array([row[name] for row in of_budget], np.float64) for name in ("parameters", "bits"))
         square, slope, _ = np.polyfit(np.log(sizes), losses, 2)
-        if square > 0:  # else it has a top
+        if square > 0:
             found[budget] = float(np.exp(-slope / (2 * square)))
     return found
 

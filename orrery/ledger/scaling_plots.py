@@ -49,17 +49,16 @@ def against_tokens(axes: Axes, runs: Sequence[Row], first: bool) -> None:
 
 
 def of_budgets(axes: Axes, runs: Sequence[Row], first: bool) -> None:
-    """A colour a budget: dots, the parabola, its bottom."""
+    """A colour a budget: dots, and the parabola and its bottom where it has one."""
     best = best_sizes(runs)
     for budget, colour in zip(dict.fromkeys(row["budget"] for row in runs), COLOURS, strict=False):
         points = np.array([(row["parameters"], excess(row)) for row in runs if row["budget"] == budget]).T
         axes.plot(*points, "o", color=colour, markersize=4, label=f"{budget:.3g} operations" if first else None)
-        if first:
+        if first and budget in best:
             parabola = np.polyfit(np.log(points[0]), points[1], 2)
             sizes = np.geomspace(points[0].min(), points[0].max(), 40)
             axes.plot(sizes, np.polyval(parabola, np.log(sizes)), color=colour, linewidth=0.8)
-            if budget in best:
-                axes.plot(best[budget], np.polyval(parabola, np.log(best[budget])), "v", color="black", markersize=5)
+            axes.plot(best[budget], np.polyval(parabola, np.log(best[budget])), "v", color="black", markersize=5)
 
 
 def excess(row: Row) -> float:

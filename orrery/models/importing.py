@@ -70,6 +70,7 @@ def import_folder(source: Path, out: Path, *, chat_tokens: bool = False) -> None
             embeddings begin as the mean of all others.
 
     Raises:
+        ConfigError: ``chat_tokens`` for a model that has a chat template.
         CheckpointError: ``source`` is no model that can be loaded, or tokenizer and model do not belong together.
         TokenizerError: its tokenizer is not byte-level BPE.
         RunError: ``out`` exists, or the disk is full.
@@ -92,8 +93,11 @@ def import_folder(source: Path, out: Path, *, chat_tokens: bool = False) -> None
             "do not belong together"
         )
     if chat_tokens:
-        tokenizer = tokenizer.with_chat_tokens()
-        save_model(with_rows(model, tokenizer.vocab_size), out, tokenizer=tokenizer, eos_ids=[tokenizer.eos_id])
+        if tokenizer.end_of_turn_id >= 0:
+            raise ConfigError(f"{source} knows turns already: leave out --chat-tokens")
+        given = tokenizer.with_chat_tokens()
+        model = with_rows(model, tokenizer.vocab_size, given.vocab_size)
+        save_model(model, out, tokenizer=given, eos_ids=[given.eos_id])
         return
     with folder_written_atomically(out) as new:
         new.mkdir()
@@ -118,17 +122,17 @@ def merge_adapter(adapter: Path, base: Path, out: Path) -> None:
     save_model(model, out, tokenizer=tokenizer, eos_ids=tokenizer.stop_ids)
 
 
-def with_rows(model: Transformer, rows: int) -> Transformer:
-    """The model with at least so many rows of embeddings; new ones are the mean of the old."""
-    old = model.config.vocab_size
-    if rows <= old:
-        return model
-    larger = Transformer(replace(model.config, vocab_size=rows))
+def with_rows(model: Transformer, old: int, new: int) -> Transformer:
+    """The model for a vocabulary of `new` tokens: their rows of embeddings are the mean of those of the `old` ones.
+
+    Rows that it has to spare are kept where they are not needed.
+    """
+    larger = Transformer(replace(model.config, vocab_size=max(new, model.config.vocab_size)))
     state = model.state_dict()
     for name in ("token_embedding.weight", "unembedding.weight"):
         if name in state:
-            mean = state[name].mean(0, keepdim=True)
-            state[name] = torch.cat([state[name], mean.expand(rows - old, -1)])
+            mean = state[name][:old].mean(0, keepdim=True)
+            state[name] = torch.cat([state[name][:old], mean.expand(new - old, -1), state[name][new:]])
     larger.load_state_dict(state)
     return larger
 

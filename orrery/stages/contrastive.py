@@ -148,7 +148,7 @@ class ContrastiveStage:
         most = min(len(passage), self.config.span)
         length = int(torch.randint(max(SHORTEST // 2, most // 3), most + 1, (), generator=generator))
         start = int(torch.randint(len(passage) - length + 1, (), generator=generator))
-        return [self.tokenizer.eos_id, *passage[start : start + length]]
+        return [self.tokenizer.begin_id, *passage[start : start + length]]
 
     def denominators(self, batch: Rows) -> dict[str, float]:
         """Spans of the batch."""

@@ -173,7 +173,7 @@ class PretrainStage:
         """What the model writes from nothing, and how it goes on after the first words of two documents (of each
         corpus)."""
         beginnings = [text.document(index)[:9].tolist() for text in self.unseen for index in range(min(2, len(text)))]
-        prompts = [[self.tokenizer.eos_id], *beginnings]
+        prompts = [[self.tokenizer.begin_id], *beginnings]
         completions = Engine(self.model, self.tokenizer).generate(prompts, SAMPLE)
         return [
             {"prompt": self.tokenizer.decode(prompt[1:]), "text": completion.text}

@@ -211,7 +211,7 @@ def with_replay(conversations: Sequences, documents: TokenShards, share: float, 
 
     All documents, where there are too few.
     """
-    lengths = documents.starts[1:] + 1 - documents.starts[:-1]
+    lengths = documents.stops - documents.starts
     order = np.random.default_rng(seed).permutation(len(documents))
     enough = len(conversations.tokens) * share / (1 - share)
     chosen = order[: int(np.searchsorted(np.cumsum(lengths[order]), enough))]

@@ -68,6 +68,13 @@ def read_imported(folder: Path, vocabulary: Vocabulary) -> Imported | None:
     Raises:
         TokenizerError: a file is damaged.
     """
+    try:
+        return _read(folder, vocabulary)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise TokenizerError(f"{folder}: the tokenizer's files are damaged ({error!r}); fetch them again") from error
+
+
+def _read(folder: Path, vocabulary: Vocabulary) -> Imported | None:
     config = _config(folder)
     reserved = {**vocabulary.special, **vocabulary.added}
     template, with_tools = _templates(folder, config)
@@ -111,13 +118,12 @@ def _templates(folder: Path, config: Mapping[str, Any]) -> tuple[str | None, str
     if beside.is_file():
         return beside.read_text(encoding="utf-8"), None
     given = config.get("chat_template")
+    if given is not None and not isinstance(given, str | list):
+        raise TypeError(f"chat_template is a {type(given).__name__}")
     if not isinstance(given, list):
         return given or None, None
-    try:
-        named = {each["name"]: each["template"] for each in given}
-        return named["default"], named.get("tool_use")
-    except (KeyError, TypeError) as error:
-        raise TokenizerError(f"{folder}: tokenizer_config.json names no default chat template ({error!r})") from error
+    named = {each["name"]: each["template"] for each in given}
+    return named["default"], named.get("tool_use")
 
 
 def _put_before(folder: Path) -> str | None:

@@ -25,7 +25,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from orrery.errors import DataError, TokenizerError
 from orrery.tokenizers.messages import Message
 
-OPEN, CLOSE = "\ud800", "\ud801"  # mark a generation block; halves of surrogate pairs, which no message may hold
+OPEN, CLOSE = "\ud800", "\ud801"  # mark a generation block; halves of surrogate pairs, which messages are freed of
+_HALF = re.compile("[\ud800-\udfff]")
 _PROBE = "A short answer."
 Spans = list[tuple[int, int]]
 
@@ -154,12 +155,13 @@ class ChatTemplate:
             )  # fmt: skip
         except jinja2.TemplateError as error:
             raise DataError(f"the model's chat template refuses this conversation: {error}") from error
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
             raise DataError(f"the model's chat template fails on this conversation: {error!r}") from error
 
     def _plain_data(self, value: Any) -> Any:
-        """A copy in which no string holds a reserved one: each is broken up by U+200B behind its first character."""
+        """A copy in which no string holds a mark or a reserved one; U+200B behind its first character breaks it up."""
         if isinstance(value, str):
+            value = _HALF.sub("\ufffd", value)
             return self.reserved.sub(lambda match: f"{match[0][0]}\u200b{match[0][1:]}", value)
         if isinstance(value, Mapping):
             return {self._plain_data(key): self._plain_data(item) for key, item in value.items()}

@@ -24,6 +24,7 @@ state that torch.distributed.checkpoint cuts anew.
 Left out: tensor, pipeline and context parallelism; fsdp for stages that sample while they train (`SAMPLING`), for
 adapters (LoRA), and for models that do not fit one GPU at all: evaluations, samples and saving see whole weights. All
 ranks evaluate and sample alike, so that takes as long as on one; where they only sample rollouts, they share that out.
+Several machines are untested: all would have to see the same folder of runs.
 """
 
 import atexit

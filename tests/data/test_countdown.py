@@ -38,6 +38,14 @@ def test_the_seed_decides_which_games() -> None:
     assert one == same and not set(one) & set(other)
 
 
+def test_games_end_when_hardly_a_new_one_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(countdown, "LARGEST", 3)
+    monkeypatch.setattr(countdown, "DRAWS", 300)
+    made = list(games(0, 3))
+    assert 0 < len(made) < 100
+    assert len({(*sorted(game.numbers), game.target) for game in made}) == len(made)
+
+
 def test_games_for_tests_are_never_among_the_others() -> None:
     key = {test: {(*sorted(g.numbers), g.target) for seed in range(3) for g in islice(games(seed, 3, test), 150)}
            for test in (False, True)}  # fmt: skip
@@ -73,7 +81,10 @@ def test_fractions_are_exact() -> None:
 
 def test_powers_and_whole_divisions_are_no_operations_of_the_game() -> None:
     assert not Countdown((2, 3, 1), 8).solved_by("2 ** 3 * 1") and not Countdown((7, 2, 9), 12).solved_by("7 // 2 + 9")
-    assert not Countdown((2, 3, 1), 8).solved_by("2 * * 3 * 1")
+    for twice in ("* *", "××", "*×", "× *"):
+        assert not Countdown((2, 3, 1), 8).solved_by(f"2 {twice} 3 * 1")
+    for twice in ("÷÷", "/÷", "÷ /"):
+        assert not Countdown((7, 2, 9), 12).solved_by(f"7 {twice} 2 + 9")
 
 
 @pytest.mark.parametrize("hostile", ["9" * 10_000, "9**9**9**9", "(" * 99_999, "1+" * 50_000, "9" * 80 + "*9"])

@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 from orrery.data import prepare
-from orrery.data.prepare import FIRST_MIX, FIRST_START, Prepared, prepare_own, prepare_world, read_back
+from orrery.data.documents import Document
+from orrery.data.prepare import (
+    FIRST_MIX,
+    FIRST_START,
+    Prepared,
+    prepare_own,
+    prepare_world,
+    read_back,
+    then_held_out,
+)
 from orrery.data.shards import TokenShards
 from orrery.data.world.generate import documents
 from orrery.data.world.world import World, WorldConfig
@@ -88,3 +97,14 @@ def test_a_world_without_first_bytes_and_text_of_ones_own_have_nothing_first(sma
         again = read_back(tmp_path / name)
         assert again is not None and again.first is None
         assert again.data.info == prepared.data.info
+
+
+def test_what_is_held_out_is_on_the_disk_before_the_tokens_are(tmp_path: Path) -> None:
+    unseen: list[Document] = []
+    stream = then_held_out(tmp_path, iter([Document("read")]), unseen, BPE.from_tokens([]))
+    assert next(stream).text == "read"
+    unseen.append(Document("held out"))  # as `hold_out` does, while documents are read
+    assert list(stream) == []
+    assert TokenShards.open(tmp_path / "held_out").bytes.tolist() == [8]
+    assert list(then_held_out(tmp_path / "none", [], [], BPE.from_tokens([]))) == []
+    assert not (tmp_path / "none").exists()

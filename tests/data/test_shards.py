@@ -17,6 +17,7 @@ from orrery.data.shard_files import fingerprint, token_type
 from orrery.data.shards import TokenShards
 from orrery.errors import DataError, RunError
 from orrery.tokenizers.bpe import BPE
+from orrery.tokenizers.imported import Imported
 
 TEXT = "The quick brown fox, aged 12, jumps over the lazy dog's back.\n\nIt doesn't mind  at all; 3 + 4 = 7.\n"
 
@@ -208,6 +209,24 @@ def test_what_was_interrupted_goes_on_to_the_same_bytes(tmp_path: Path, tokenize
 
 
 @pytest.mark.usefixtures("small_parts")
+def test_a_token_of_its_own_begins_documents_where_the_tokenizer_has_one(tmp_path: Path, tokenizer: BPE) -> None:
+    """Llama 3's; then no boundary is shared, in parts and across them."""
+    begin, end = tokenizer.im_start_id, tokenizer.eos_id
+    other = BPE(tokenizer.vocabulary, Imported({}, {}, None, begins=begin, ends=end, pad=None, stops=()))
+    documents = named(30)
+    whole = TokenShards.write_in_parts(tmp_path / "whole", documents, other)
+    with pytest.raises(Killed):
+        TokenShards.write_in_parts(tmp_path / "c", killed_after(documents, 29), other)
+    TokenShards.write_in_parts(tmp_path / "c", documents, other)
+    assert contents(tmp_path / "c") == contents(tmp_path / "whole") and len(whole.info.parts) > 2
+    for index, document in enumerate(documents):
+        assert whole.document(index).tolist() == [begin, *other.encode(document.text), end]
+    assert (whole.stops[:-1] == whole.starts[1:]).all() and whole.stops[-1] == len(whole.tokens)
+    with pytest.raises(DataError, match="another tokenizer"):
+        whole.check_tokenizer(tokenizer)
+
+
+@pytest.mark.usefixtures("small_parts")
 def test_finished_shards_are_not_written_again(tmp_path: Path, tokenizer: BPE) -> None:
     TokenShards.write_in_parts(tmp_path / "c", named(20), tokenizer)
     assert len(TokenShards.write_in_parts(tmp_path / "c", killed_after([], 0), tokenizer)) == 20
@@ -217,7 +236,7 @@ def test_finished_shards_are_not_written_again(tmp_path: Path, tokenizer: BPE) -
 def test_going_on_with_something_else_is_refused(tmp_path: Path, tokenizer: BPE) -> None:
     with pytest.raises(Killed):
         TokenShards.write_in_parts(tmp_path / "c", killed_after(named(60), 50), tokenizer)
-    for other in ([Document(TEXT * 2)] * 60, named(10), []):
+    for other in ([Document(TEXT * 2)] * 60, [Document("another first one"), *named(60)[1:]], named(10), []):
         with pytest.raises(DataError, match="begun with other text"):
             TokenShards.write_in_parts(tmp_path / "c", other, tokenizer)
     with pytest.raises(DataError, match="begun with another tokenizer"):

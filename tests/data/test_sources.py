@@ -66,6 +66,7 @@ def test_a_byte_order_mark_is_not_text(tmp_path: Path) -> None:
         ("empty.txt", b"  \n", "no text in"),
         ("latin.txt", "caf\xe9".encode("latin1"), "byte 3 \\(0xe9\\) is not UTF-8"),
         ("bad.jsonl", b'{"text": "a"}\n{"text": \n', "line 2: not JSON"),
+        ("long.jsonl", b'{"text": "a", "n": ' + b"9" * 5000 + b"}", "line 1: not JSON that can be read"),
         ("chat.jsonl", b'{"messages": []}\n', "line 1: expected .*orrery sft"),
         ("bad.parquet", b"not parquet", "not a parquet file"),
         ("slides.pptx", b"x", "not '.pptx'"),

@@ -121,6 +121,7 @@ def test_what_is_no_page_says_what_it_is(tmp_path: Path, kind: str, status: str,
         ("日本".encode("shift_jis"), "shift_jis", "日本"),
         (b"\xef\xbb\xbfhello", None, "hello"),
         (b"\xff\xfe?", "no-such-charset", "ÿþ?"),
+        (b"\xff\xfe?", "idna", "ÿþ?"),  # Python has it, but not for text
     ],
 )
 def test_html_is_decoded_as_it_is_declared(raw: bytes, charset: str | None, text: str) -> None:

@@ -219,7 +219,12 @@ def test_the_command_writes_crawl_and_truth_and_counts_them(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("words", "said"), [(("--count", "0"), "at least one"), (("--out", "crawl.txt"), "ends in .warc.gz")]
+    ("words", "said"),
+    [
+        (("--count", "0"), "at least one"),
+        (("--out", "crawl.txt"), "ends in .warc.gz"),
+        (("--out", ".warc.gz"), "ends in .warc.gz"),
+    ],
 )
 def test_what_cannot_be_written_is_refused_before_anything_is(
     words: tuple[str, ...], said: str, tmp_path: Path
@@ -227,6 +232,13 @@ def test_what_cannot_be_written_is_refused_before_anything_is(
     done = typed("data", "crawl", "--out", "crawl.warc.gz", *words, cwd=tmp_path)
     assert done.returncode == 2 and said in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_is_no_crawl_to_be_written_over(tmp_path: Path) -> None:
+    (tmp_path / "crawl.warc.gz").mkdir()
+    done = typed("data", "crawl", "--out", "crawl.warc.gz", cwd=tmp_path)
+    assert done.returncode == 2 and "the name of a file" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["crawl.warc.gz"]
 
 
 def test_without_warcio_it_says_what_to_install_and_leaves_nothing(

@@ -15,7 +15,7 @@ from orrery.data.shards import TokenShards
 from orrery.data.world.conversations import conversations
 from orrery.data.world.generate import documents
 from orrery.data.world.world import World
-from orrery.evals.scaling_law import read_law
+from orrery.evals.scaling_law import LEAST_STEPS, LEAST_WIDTH, read_law
 from orrery.ledger import scaling_fits, scaling_laws
 from orrery.ledger.experiment import Finding, experiment
 from orrery.ledger.lab import Lab
@@ -59,10 +59,12 @@ def test_a_larger_run_of_a_law_is_foretold(place: tuple[Path, Finding]) -> None:
     root, finding = place
     assert finding.verdict == "holds"
     measured = finding.measured["0"]
-    assert measured["runs that were fitted"] >= 12
+    assert measured["runs that were fitted"] == 13, "as the rule says"
     assert measured["times the operations"] == pytest.approx(TIMES, rel=0.01)
-    assert measured["Chinchilla, floor known: α"] == pytest.approx(0.4, abs=0.05)
-    assert measured["Chinchilla, floor known: β"] == pytest.approx(0.6, abs=0.05)
+    for name, truth in (("α", 0.4), ("β", 0.6)):
+        exponent_of = f"Chinchilla, floor known: {name}"
+        assert measured[exponent_of] == pytest.approx(truth, abs=0.1)
+        assert measured[f"{exponent_of}, 5%"] < truth < measured[f"{exponent_of}, 95%"]
     assert measured["Chinchilla: E, 5%"] < FLOOR < measured["Chinchilla: E, 95%"]
     better, worse = (measured[f"{form}, floor known: typical residual"] for form in ("Chinchilla", "Kaplan"))
     assert better < worse, "it was Chinchilla's form that made them"
@@ -107,6 +109,12 @@ def test_what_was_measured_here_is_the_law_that_plans_use(place: tuple[Path, Fin
     assert expected.low < expected.bits_per_byte < expected.high
 
 
+def test_no_run_that_is_fitted_is_smaller_or_shorter_than_laws_hold() -> None:
+    planned = [(size, size.steps_for(budget)) for budget, sizes in SIZES.items() for size in sizes]
+    assert min(size.width for size, _ in planned) >= LEAST_WIDTH and min(steps for _, steps in planned) >= LEAST_STEPS
+    assert sum(len(sizes) >= 4 for sizes in SIZES.values()) >= 2, "curves of equal operations, and their exponent"
+
+
 def test_the_bottom_of_a_budget_is_that_of_its_parabola() -> None:
     rows = [{"budget": budget, "parameters": n, "bits": 1 + np.log(n / bottom) ** 2}
             for budget, bottom in ((1e12, 1e5), (4e12, 2e5)) for n in (5e4, 1e5, 2e5, 4e5)]  # fmt: skip
@@ -115,6 +123,7 @@ def test_the_bottom_of_a_budget_is_that_of_its_parabola() -> None:
     assert exponent(best) == pytest.approx(0.5)
     hill = [{**row, "bits": -row["bits"]} for row in rows]
     assert best_sizes(hill) == {} and np.isnan(exponent({}))
+    assert best_sizes(rows[:2]) == {}, "two sizes make no parabola"
 
 
 def test_a_run_reads_what_a_speedrun_of_so_many_steps_would_and_is_found_again(tmp_path: Path) -> None:

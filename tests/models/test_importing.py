@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM
 
 from orrery.errors import CheckpointError
 from orrery.models.hf import load_model, load_tokenizer
-from orrery.models.importing import compare, import_folder
+from orrery.models.importing import compare, import_folder, with_rows
 from orrery.models.lora import LoRA, save_adapter
 from tests.imported import FAMILIES, imported
 from tests.typed import typed
@@ -48,6 +48,10 @@ def test_a_base_model_gets_tokens_for_turns(tmp_path: Path) -> None:
     torch.testing.assert_close(model(ids)[..., :old], base(ids))
     assert torch.allclose(model.token_embedding.weight[old:], base.token_embedding.weight.mean(0))
     assert compare(tmp_path / "m").template
+    few = with_rows(base, old - 10, old - 3)  # a model with rows to spare
+    mean = base.token_embedding.weight[: old - 10].mean(0)
+    assert torch.allclose(few.token_embedding.weight[old - 10 : old - 3], mean)
+    assert torch.equal(few.token_embedding.weight[old - 3 :], base.token_embedding.weight[old - 3 :])
 
 
 def test_an_adapter_is_merged_into_its_base(tmp_path: Path) -> None:
@@ -78,6 +82,8 @@ def test_what_cannot_be_imported_is_refused_and_leaves_nothing(tmp_path: Path, m
         config = json.loads((folder / "config.json").read_text())
         (folder / "config.json").write_text(json.dumps(config | values))
 
+    changed("whole")
+    assert "whole knows turns already: leave out --chat-tokens" in refused("whole", "--chat-tokens")
     changed("mixture", model_type="qwen3_moe")
     assert "model_type 'qwen3_moe' is not one of qwen3, llama, gpt2" in refused("mixture")
     changed("windows", use_sliding_window=True)
@@ -110,3 +116,7 @@ def test_a_difference_from_transformers_is_an_error(tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patched, pytest.raises(CheckpointError, match="ids of a text differ"):
         patched.setattr("orrery.models.importing.load_tokenizer", lambda folder: ours)
         compare(folder)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("orrery.models.importing.load_tokenizer", lambda folder: ours)
+        done = typed("import", str(folder), "--check", "--out", "kept", cwd=tmp_path)
+    assert done.returncode == 2 and "ids of a text differ" in done.stderr and not (tmp_path / "kept").exists()

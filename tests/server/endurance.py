@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from itertools import cycle
 from random import Random
 
 import httpx2
@@ -96,6 +97,7 @@ class Crowd:
     def __init__(self, server: Running, known: Sequence[Known], outcome: Outcome, seed: int) -> None:
         self.server, self.known, self.outcome, self.seed = server, known, outcome, seed
         self.down, self.over = False, False
+        self.nonsense = cycle(NONSENSE)  # all of it has its turn, however short the stay
 
     async def stay(self, seconds: float, streams: int, kills: int) -> None:
         """All of them at once, until the time is over and the last of the killed engines was followed by some calm."""
@@ -222,7 +224,7 @@ class Crowd:
 
     async def babble(self, rng: Random) -> bool:
         """Something that is no request."""
-        path, content, statuses = rng.choice(NONSENSE)
+        path, content, statuses = next(self.nonsense)
         headers = JSON | ({"Host": "evil.example"} if statuses == {403} else {})
         excuse = self.excuse()
         response = await self.http.post(path, content=content, headers=headers)

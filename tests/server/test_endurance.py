@@ -31,7 +31,7 @@ def crowded(known: list[Known], folder: Path) -> Iterator[Running]:
     assert not any("Traceback" in line for line in running.lines), "".join(running.lines)
 
 
-@pytest.mark.parametrize("seconds", [12, pytest.param(30, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [18, pytest.param(30, marks=pytest.mark.slow)])
 def test_a_crowd_gets_right_answers_or_proper_refusals_and_leaves_nothing_behind(
     crowded: Running, known: list[Known], seconds: int
 ) -> None:
@@ -39,15 +39,15 @@ def test_a_crowd_gets_right_answers_or_proper_refusals_and_leaves_nothing_behind
     assert outcome.wrong == []
     ended = outcome.answered + outcome.cancelled + outcome.broken + outcome.refused.total()
     assert outcome.asked == ended, "requests got lost"
-    assert_everything_was_tried(outcome)
+    assert_everything_was_tried(outcome, seconds)
     _, warm, end = outcome.footprints
     assert end.engines == warm.engines == 1 and end.files == warm.files
     assert end.server <= 1.05 * warm.server and end.engine <= 1.05 * warm.engine
 
 
-def assert_everything_was_tried(outcome: Outcome) -> None:
+def assert_everything_was_tried(outcome: Outcome, seconds: int) -> None:
     """A crowd that does nothing finds nothing wrong."""
-    assert outcome.answered > 200 and outcome.cancelled > 50 and outcome.kills == 3
+    assert outcome.answered > 7 * seconds and outcome.cancelled > 1.7 * seconds and outcome.kills == 3
     assert len(outcome.recovery) == outcome.kills
     statuses = {kind.split()[0] for kind in outcome.refused}
     assert statuses >= {"400", "403", "404", "405", "413", "422", "503"}

@@ -83,7 +83,8 @@ def test_what_is_written_is_what_the_folder_writes(
 
 def test_documents_cost_the_same_when_their_ends_are_left_out(server: Running, folders: Path, tmp_path: Path) -> None:
     task = read_task("bits_per_byte")
-    (tmp_path / "text.txt").write_text("Héllo world 🌍, 你好! Ask the moon, step by step.", encoding="utf-8")
+    # The first character is several tokens: all of them are of the text.
+    (tmp_path / "text.txt").write_text("🌍 héllo world, 你好! Ask the moon, step by step.", encoding="utf-8")
     remote, local = Remote(Server(f"{server.url}/v1"), "sft"), Local(Engine.load(folders / "sft"))
     with pytest.raises(ConfigError, match="a task file with ends: false"):
         run_task(Paper.read(task, tmp_path / "text.txt"), remote)

@@ -6,7 +6,8 @@ from playwright.sync_api import Page
 
 def accessible(page: Page) -> None:
     """Assert that axe finds no serious violation on the page as it stands."""
-    found = Axe().run(page).response["violations"]
+    axe = Axe("") if page.evaluate("'axe' in window") else Axe()  # its half megabyte is read once a document
+    found = axe.run(page).response["violations"]
     serious = [one for one in found if one["impact"] in ("serious", "critical")]
     told = [f"{one['id']}: {one['help']}: {[node['target'] for node in one['nodes'][:3]]}" for one in serious]
     assert not told, "\n".join(told)

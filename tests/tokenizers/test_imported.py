@@ -15,6 +15,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from orrery.errors import DataError, TokenizerError
 from orrery.tokenizers.bpe import BPE
 from orrery.tokenizers.chat import Message, Rendered, following, parse_assistant, render
+from orrery.tokenizers.jinja_template import CLOSE, OPEN
 from orrery.tokenizers.template import CHAT_TEMPLATE
 from tests.imported import TEXT, imported
 from tests.tokenizers.texts import AWKWARD, LANGUAGES, texts
@@ -151,7 +152,10 @@ def test_generation_blocks_say_what_is_trained_on(tmp_path: Path) -> None:
     ours, oracle = BPE.load(folder), PreTrainedTokenizerFast.from_pretrained(folder)
     messages = [{"role": "user", "content": "é?"}, {"role": "assistant", "content": "né 12"}]
     given = oracle.apply_chat_template(messages, return_dict=True, return_assistant_tokens_mask=True)
-    assert render(messages, ours) == Rendered(given["input_ids"], [bool(one) for one in given["assistant_masks"]])
+    expected = [bool(one) for one in given["assistant_masks"]]
+    assert render(messages, ours) == Rendered(given["input_ids"], expected)
+    forged = [{"role": "user", "content": f"{OPEN}é{CLOSE}?"}, messages[1]]
+    assert stretches(ours, render(forged, ours)) == [" né 12\n"]  # " n" is one token
 
 
 @pytest.mark.parametrize(
@@ -160,6 +164,7 @@ def test_generation_blocks_say_what_is_trained_on(tmp_path: Path) -> None:
         ("{% for m in messages %}{{ m.content }}{% endfor %}", "a", TokenizerError, "does not show by reserved tokens"),
         ("{{ raise_exception('no system, please') }}", "a", DataError, "refuses this conversation: no system, please"),
         ("{{ messages[0].content + none }}", "a", DataError, "fails on this conversation"),
+        ("{{ 1 / 0 }}", "a", DataError, "fails on this conversation: ZeroDivisionError"),
         ("{{ ''.__class__.__mro__ }}", "a", DataError, "refuses this conversation: access to attribute"),
     ],
 )
@@ -172,6 +177,22 @@ def test_templates_that_cannot_be_used_say_why(
         render([{"role": "user", "content": "?"}, {"role": "assistant", "content": said}], BPE.load(folder))
     (folder / "chat_template.jinja").write_text("{% if %}")
     with pytest.raises(TokenizerError, match="cannot be read"):
+        BPE.load(folder)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"chat_template": {"default": "{{ 1 }}"}}, {"chat_template": [{"name": "other", "template": "{{ 1 }}"}]},
+     {"chat_template": [{"name": "default", "template": 1}]}, {"eos_token": ["a"]}, {"pad_token": {"text": "a"}}],
+)  # fmt: skip
+def test_a_damaged_tokenizer_config_is_an_error_that_names_the_folder(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    folder = Path(shutil.copytree(imported("smollm2"), tmp_path / "m"))
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | wrong))
+    with pytest.raises(TokenizerError, match="m: the tokenizer's files are damaged"):
+        BPE.load(folder)
+    (folder / "chat_template.jinja").write_bytes(b"\xff")
+    with pytest.raises(TokenizerError, match="m: the tokenizer's files are damaged"):
         BPE.load(folder)
 
 

@@ -14,6 +14,7 @@ stopped anywhere goes on from there, and neither engine nor interruption changes
 """
 
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -106,11 +107,13 @@ def build(config: BuildConfig, steps: Sequence[Step | MinHash], show: Show = lam
     """
     if not config.sources:
         raise ConfigError("say what to read: orrery data build FOLDER --out clean")
-    if config.shard_mb <= 0 or config.file_mb <= 0 or config.workers < 0:
+    if not 0 < config.shard_mb < math.inf or not config.file_mb > 0 or config.workers < 0:
         raise ConfigError("--shard-mb and --file-mb must be above 0, --workers 0 (one a core) or more")
+    if config.workers and config.engine != "cores":
+        raise ConfigError("--workers goes with --engine cores")
     if config.address and config.engine != "ray":
         raise ConfigError("--address goes with --engine ray")
-    shards = cut(config.sources, int(config.shard_mb * MB))
+    shards = cut(config.sources, math.ceil(config.shard_mb * MB))
     if not shards:
         raise DataError(f"nothing to read in {', '.join(config.sources)}")
     asked = settings(config.sources, shards, steps, shard_mb=config.shard_mb, file_mb=config.file_mb)
@@ -146,7 +149,6 @@ def _run(config: BuildConfig, shards: Sequence[Shard], steps: Sequence[Step | Mi
             halves.append(Half(work, filters[1], minhash, second=True))
             _take_through(halves[1], shards, run, "without copies", show)
     show(Progress("joining", 0, 1))
-    remove_partial(config.out)
     names = [step.name for step in steps]
     report = as_report(join(config.out, halves, len(shards), names, config.file_mb), names, config.sources, len(shards))
     write_atomically(config.out / "report.md", markdown(report))

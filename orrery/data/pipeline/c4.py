@@ -5,8 +5,9 @@
 Lines go that hold too few words or an endless one, the word JavaScript, or a policy's phrases; citation marks as in
 Wikipedia go from the lines that stay. Pages go that hold "lorem ipsum" or a curly bracket in such a line, or that are
 left with too few sentences. The defaults are FineWeb's (arXiv 2406.17557, section 3.5): all but the rule that a line
-must end in punctuation, which alone costs about 30% of the text. The policy phrases, the endless word and the citations
-are not in the paper but in C4's published code. The paper's list of bad words is left out, as FineWeb left it out.
+must end in punctuation, which alone costs about 30% of the text; 5 sentences and lines of 3 words, as datatrove has
+them, where C4's published code asks for 3 sentences and lines of 5 words. The policy phrases, the endless word and the
+citations are not in the paper but in that code. The paper's list of bad words is left out, as FineWeb left it out.
 """
 
 import re

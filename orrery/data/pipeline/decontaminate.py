@@ -21,37 +21,34 @@ from orrery.data.pipeline.step import Reject
 from orrery.errors import DataError
 
 WORDS = 13
-START = 3  # words that are looked up first; few texts share even these
 _WORD = re.compile(r"\w+")
 
 
 class Phrases:
-    """All runs of so many words in some texts.
+    """All runs of 13 words in some texts.
 
     ``str`` of it tells two sets of phrases apart, for the record of what was done.
 
     Args:
         texts: of exams: questions, prompts, answers.
-        words: in a phrase.
     """
 
-    def __init__(self, texts: Iterable[str], words: int = WORDS) -> None:
-        self.words = words
-        self._all = {tuple(run) for text in texts for run in _runs(_WORD.findall(text.lower()), words)}
-        self._starts = {run[:START] for run in self._all}
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._all = {tuple(run) for text in texts for run in _runs(_WORD.findall(text.lower()))}
+        self._starts = {run[:3] for run in self._all}  # looked up first: few texts share even these
 
     def __len__(self) -> int:
         return len(self._all)
 
     def __str__(self) -> str:
         digest = hashlib.sha256("\n".join(sorted(map(" ".join, self._all))).encode())
-        return f"{len(self)} phrases of {self.words} words, sha256 {digest.hexdigest()[:16]}"
+        return f"{len(self)} phrases of {WORDS} words, sha256 {digest.hexdigest()[:16]}"
 
     def find(self, text: str) -> str | None:
         """The first phrase that ``text`` holds; None where it holds none."""
         words = _WORD.findall(text.lower())
         for place, start in enumerate(zip(words, words[1:], words[2:], strict=False)):
-            if start in self._starts and (run := tuple(words[place : place + self.words])) in self._all:
+            if start in self._starts and (run := tuple(words[place : place + WORDS])) in self._all:
                 return " ".join(run)
         return None
 
@@ -72,27 +69,32 @@ def read_exams(paths: Sequence[Path]) -> list[str]:
     """The texts of exams in files: of JSONL every string in every row, of other files every paragraph.
 
     Raises:
-        DataError: a file that cannot be read, or a line of JSONL that is none.
+        DataError: a file that cannot be read, a line of JSONL that is none, or an exam of which nothing is looked for.
     """
+    return [text for path in paths for text in _read_exam(path)]
+
+
+def _read_exam(path: Path) -> list[str]:
+    try:
+        content = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not an exam that can be read: {error}") from error
     texts: list[str] = []
-    for path in paths:
-        try:
-            content = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"{path}: not an exam that can be read: {error}") from error
-        if path.suffix != ".jsonl":
-            texts += re.split(r"\n\s*\n", content)
-            continue
+    if path.suffix != ".jsonl":
+        texts = re.split(r"\n\s*\n", content)
+    else:
         for number, line in enumerate(content.split("\n"), 1):
             try:
                 texts += _strings(json.loads(line)) if line.strip() else []
             except json.JSONDecodeError as error:
                 raise DataError(f"{path}, line {number}: not JSON: {error}") from error
+    if all(len(_WORD.findall(text)) < WORDS for text in texts):
+        raise DataError(f"{path}: no text in it has {WORDS} words, which documents are searched for: leave it out")
     return texts
 
 
-def _runs(words: list[str], length: int) -> Iterator[list[str]]:
-    return (words[place : place + length] for place in range(len(words) - length + 1))
+def _runs(words: list[str]) -> Iterator[list[str]]:
+    return (words[place : place + WORDS] for place in range(len(words) - WORDS + 1))
 
 
 def _strings(value: Any) -> list[str]:

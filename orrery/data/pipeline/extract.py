@@ -2,7 +2,7 @@
 
     MainText().apply(Document("<html>…", provenance={"media_type": "text/html"}))
 
-Barbaresi (2021, ACL demo 15) describes it; FineWeb (arXiv 2406.17557, section 3.3) found its text better than that of
+Barbaresi (2021, ACL demo 15) describes it; FineWeb (arXiv 2406.17557, section 3.2) found its text better than that of
 the crawl's own text files, and so it is what both this and datatrove call. Precision is preferred to recall, comments
 are left out. Its removal of text that it saw on earlier pages is off, since a step may depend on its document alone;
 for the same reason pages are limited by their size and not by the time that they take. It writes bars around the rows

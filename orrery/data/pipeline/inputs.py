@@ -52,12 +52,14 @@ def cut(sources: Sequence[str], shard_bytes: int) -> list[Shard]:
     """
     shards: list[Shard] = []
     pieces: list[Piece] = []
+    size = 0  # of the pieces
     for source in dict.fromkeys(chain.from_iterable(map(_names, sources))):
         for piece in _pieces(source, shard_bytes):
-            if pieces and (is_hub(source) or sum(one.size for one in pieces) + piece.size > shard_bytes):
+            if pieces and (is_hub(source) or size + piece.size > shard_bytes):
                 shards.append(tuple(pieces))
-                pieces = []
+                pieces, size = [], 0
             pieces.append(piece)
+            size += piece.size
     return [*shards, tuple(pieces)] if pieces else shards
 
 

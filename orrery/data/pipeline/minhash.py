@@ -1,8 +1,8 @@
 """Near-duplicates: texts that share most of their phrases, found without comparing each with each.
 
     minhash = MinHash()
-    rows = np.stack([minhash.bands(text) for text in texts], axis=1)      # [bands, texts]
-    first = first_alike(rows)                                           # first[i] < i: text i is a copy of first[i]
+    bands = np.stack([minhash.band_hashes(text) for text in texts], axis=1)      # [bands, texts]
+    first = first_alike(bands)                                # first[i] < i: text i is a copy of text first[i]
 
 A text is the set of its 5-grams of words, and two texts are as similar as the share s of 5-grams that they have in
 common among all that they have (Jaccard). Broder ("On the resemblance and containment of documents", 1997) found that
@@ -16,7 +16,7 @@ that agree in a whole band count as copies. They do with probability
     1 - (1 - s^8)^14        s = 0.5: 5%    0.7: 56%    0.75: 77%    0.8: 92%    0.9: 99.98%
 
 Copies of copies are one cluster, and of every cluster the first text stays. Memory goes with the number of texts, not
-with their size: 24 bytes a text while clusters are made, however many bands there are.
+with their size: some 40 bytes a text while clusters are made, however many bands there are.
 """
 
 import re
@@ -26,6 +26,8 @@ from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
+
+from orrery.errors import ConfigError
 
 _WORD = re.compile(r"\w+")
 _BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it has an inverse modulo 2^64
@@ -49,6 +51,10 @@ class MinHash:
     """Numbers in a band, all of which must be the same."""
     seed: int = 1
     """Other permutations."""
+
+    def __post_init__(self) -> None:
+        if min(self.words, self.bands, self.rows) < 1 or self.seed < 0:
+            raise ConfigError("minhash: words, bands and rows must be at least 1, the seed 0 or more")
 
     def probability(self, similarity: float) -> float:
         """That two texts which have this share of their phrases in common are taken for copies.
@@ -130,7 +136,8 @@ def first_alike(bands: Iterable[np.ndarray]) -> np.ndarray:
         if parents is None:
             parents = np.arange(len(hashes))
         order = np.argsort(hashes, kind="stable")
-        same = np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]])
+        hashes = hashes[order]
+        same = np.flatnonzero(hashes[1:] == hashes[:-1])
         for one, other in zip(order[same].tolist(), order[same + 1].tolist(), strict=True):
             _join(parents, one, other)
     if parents is None:

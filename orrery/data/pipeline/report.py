@@ -7,6 +7,7 @@ All numbers but seconds and MB/s depend on the sources and the steps alone. Seco
 together; MB/s is what a step was given in them, so what one core does.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from rich.table import Table
 from orrery import __version__
 
 RULES = 2  # of a step, in the terminal; the page has all
+_MARKUP = re.compile(r"[\\`*_~<>\[\]!|&#]")
 COLUMNS = ("step", "documents", "left", "MB", "left", "s", "MB/s", "rejected")
 
 
@@ -114,4 +116,4 @@ def _pace(size: int, timed: Mapping[str, Any]) -> tuple[str, str]:
 
 def _inline(text: str) -> str:
     """Text of others on one line of Markdown, with nothing in it that is markup."""
-    return " ".join(text.split()).replace("\\", "\\\\").replace("<", "\\<").replace("`", "\\`").replace("*", "\\*")
+    return _MARKUP.sub(r"\\\g<0>", " ".join(text.split()))

@@ -1,6 +1,6 @@
 """What a finished build got right, by the truth about the crawl that it read (`orrery data crawl` writes both).
 
-    print(render(score(Path("clean"), Path("crawl.truth.jsonl"))))
+    print(render(score(Path("clean"), Path("crawl.truth.jsonl"))))      # `truth_tables.py`
 
 Steps. The truth names one step for every bad page. *Found* are the pages that should have gone by the end of a step and
 had gone, there or before: pages with several faults go early, which is no fault of the later step. *Precision* is the
@@ -19,7 +19,7 @@ Private data. Of the strings planted in pages that were kept, those are looked a
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from orrery.errors import DataError
 SOURCE = "source"  # the step of what is no page; the reader passes it over and writes nothing
 EXTRACTION = "extract"
 COPIES = "minhash"
+KEYS = ("url", "kind", "step", "good", "cluster", "look", "text", "planted")  # of the truth, that are looked at
 EXAMPLES = 3  # good pages shown for each rule that took some
 _WORD = re.compile(r"\w+")
 
@@ -219,53 +220,14 @@ def overlap(text: str, true: str) -> tuple[float, float, float]:
     return common / found.total(), common / wanted.total(), 2 * common / (found.total() + wanted.total())
 
 
-def render(found: Truth) -> str:
-    """The tables, for a terminal or a report in plain text."""
-    parts = [
-        "What the truth says. found: gone by the end of the step; precision: rejected pages that are bad.",
-        _table(
-            ("step", "to reject", "found", "recall", "of these here", "rejected", "precision"),
-            [
-                (one.step, one.wanted, one.found, _percent(one.recall), one.here, one.rejected, _percent(one.precision))
-                for one in found.steps
-            ],
-        ),
-        _table(
-            ("look of sites", "good pages", "kept", "main text of", "precision", "recall", "F1"),
-            [
-                (one.look, one.good, one.kept, one.pages, f"{one.precision:.3f}", f"{one.recall:.3f}", f"{one.f1:.3f}")
-                for one in found.texts
-            ],
-        ),
-        _table(
-            ("private data", "removed", "missed", "harmless, kept", "harmless, lost", "replaced in all"),
-            [(one.kind, one.removed, one.missed, one.kept, one.lost, one.replaced) for one in found.spans],
-        ),
-        *(
-            _table(
-                (name, "pages", "kept"), [(one.kind, one.pages, one.kept) for one in found.kinds if one.good == good]
-            )
-            for name, good in (("good pages", True), ("bad pages", False))
-        ),
-        _table(
-            ("good pages lost to", "pages", "such as"),
-            [
-                (f"{one.step} {one.rule}", one.pages, f"{kind}: {url} ({detail})")
-                for one in found.losses
-                for url, kind, detail in one.examples[:1]
-            ],
-        ),
-    ]
-    return "\n\n".join(parts)
-
-
 def _read(build: Path, truth: Path) -> _Build:
     try:
-        pages = {row["url"]: _Page(row, SOURCE) for row in map(json.loads, truth.open(encoding="utf-8"))}
+        rows = [{key: row[key] for key in KEYS} for row in map(json.loads, truth.open(encoding="utf-8"))]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{truth} is not the truth about a crawl: give the file that `orrery data crawl` wrote"
         ) from error
+    pages = {row["url"]: _Page(row, SOURCE) for row in rows}
     read = _Build(list(pages.values()), 0)
     for row in _rows(build):
         page = pages.get(row.get("provenance", {}).get("url", ""))
@@ -362,20 +324,3 @@ def _sentence_is_left(page: _Page, string: str) -> bool:
     """Whether the words before the string, or after it, still stand in the text: only the string is gone then."""
     before, _, after = page.true["text"].partition(string)
     return " ".join(before.split()[-3:]) in page.text or " ".join(after.split()[:3]) in page.text
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{share:.1%}"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Columns of text; the first is flush left, those of numbers right, a long last one is not padded."""
-    cells = [[f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in (head, *rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    align: list[Callable[[str, int], str]] = [str.ljust, *[str.rjust] * (len(head) - 1)]
-    if rows and isinstance(rows[0][-1], str) and len(rows[0][-1]) > 12:
-        align[-1] = str.ljust
-    return "\n".join(
-        "  ".join(put(cell, width) for put, cell, width in zip(align, row, widths, strict=True)).rstrip()
-        for row in cells
-    )

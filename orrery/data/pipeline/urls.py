@@ -24,6 +24,7 @@ from orrery.errors import DataError
 TABLE = Path(__file__).parent / "tables" / "blocked_addresses.txt"
 BLOCKS = ("hosts", "parts", "words", "soft words")
 MARKS = re.compile(r"[\W_]+")
+SCHEME = re.compile(r"^[a-z][a-z0-9+.-]*://")
 
 
 @dataclass(frozen=True)
@@ -69,11 +70,10 @@ class UrlFilter:
 def without_scheme(url: str) -> str:
     """An address in small letters from its host on, without ``www.`` and the slash at its end.
 
-    >>> without_scheme("HTTPS://www.Example.org/a/")
-    'example.org/a'
+    >>> without_scheme("HTTPS://www.Example.org/a/"), without_scheme("www.example.org/?to=http://a")
+    ('example.org/a', 'example.org/?to=http://a')
     """
-    address = url.strip().lower()
-    return address.partition("://")[2].removeprefix("www.").rstrip("/") if "://" in address else address.rstrip("/")
+    return SCHEME.sub("", url.strip().lower()).removeprefix("www.").rstrip("/")
 
 
 def host_of(address: str) -> str:

@@ -145,7 +145,8 @@ class _Filtering:
                     bands.append(minhash.band_hashes(kept.text))
                 ids.append(kept.id)
         if minhash:
-            np.save(self.folder / "bands.npy", np.array(bands, np.uint64).reshape(-1, minhash.bands).T)
+            by_band = np.array(bands, np.uint64).reshape(-1, minhash.bands).T
+            np.save(self.folder / "bands.npy", np.ascontiguousarray(by_band))  # they are read one band at a time
             (self.folder / "ids.json").write_text(json.dumps(ids))
 
     def go_on(self, work: Path, number: int, minhash: MinHash) -> None:

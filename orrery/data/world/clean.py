@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from orrery.data.documents import Document
-from orrery.data.world.genres.junk import luhn_valid
+from orrery.data.luhn import luhn_valid
 from orrery.data.world.genres.words import block_table
 
 EXAMPLES = 3  # kept for each reason, for a person to read

@@ -10,8 +10,8 @@ caller has set. The sums are those of one plain pass over each text, as a traine
     G groups of one prompt   M tokens whose logits are wanted   V vocabulary
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -25,23 +25,18 @@ Pair = tuple[Sequence[int], Sequence[int]]  # what is given, and what comes afte
 LOGITS = 1 << 25  # most logits held at once: 128 MiB in float32
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Group:
-    """A prompt, and the numbers of the pairs that go on from it."""
+    """A prompt, and the numbers of pairs that go on from it."""
 
     prompt: tuple[int, ...]
-    pairs: list[int] = field(default_factory=list)
-    longest: int = 0  # of its continuations
+    pairs: Sequence[int]
+    longest: int  # of their continuations
 
     @property
     def total(self) -> int:
         """Tokens of its longest text."""
         return len(self.prompt) + self.longest
-
-    def parts(self, most: int) -> "list[_Group]":
-        """It in groups of at most so many pairs."""
-        starts = range(0, len(self.pairs), most)
-        return [_Group(self.prompt, self.pairs[start : start + most], self.longest) for start in starts]
 
 
 def fit(prompt: Sequence[int], continuation: Sequence[int], context: int) -> Pair:
@@ -68,7 +63,7 @@ def log_likelihoods(
     Raises:
         InferenceError: a prompt or a continuation is empty; ContextFull for a pair that `fit` would cut.
     """
-    groups: dict[tuple[int, ...], _Group] = {}
+    same: dict[tuple[int, ...], list[int]] = {}  # numbers of pairs by their prompt
     for number, (prompt, continuation) in enumerate(pairs):
         if not prompt or not continuation:
             raise InferenceError(f"text {number + 1} of {len(pairs)} has no tokens before or behind its prompt's end")
@@ -77,28 +72,34 @@ def log_likelihoods(
                 f"text {number + 1} of {len(pairs)} has {len(prompt) + len(continuation)} tokens: the model's context "
                 f"is {model.config.context}"
             )
-        group = groups.setdefault(tuple(prompt), _Group(tuple(prompt)))
-        group.pairs.append(number)
-        group.longest = max(group.longest, len(continuation))
+        same.setdefault(tuple(prompt), []).append(number)
     results: dict[int, Tensor] = {}
-    for batch in _batches(model, list(groups.values())):
+    for batch in _batches(model, same, pairs):
         results |= _score(model, batch, pairs)
         if on_progress is not None:
             on_progress(len(results), len(pairs))
     return [results[number] for number in range(len(pairs))]
 
 
-def _batches(model: Transformer, groups: list[_Group]) -> Iterator[list[_Group]]:
+def _batches(
+    model: Transformer, same: Mapping[tuple[int, ...], Sequence[int]], pairs: Sequence[Pair]
+) -> Iterator[list[_Group]]:
     """Groups of like length together, the longest first, as many as a pass and the cache may take.
 
-    A group that is too large by itself is taken in parts: the documents of a corpus all go on from the same token.
+    The pairs of one prompt are one group or, where these are too many, several: a corpus begins with the same token.
     What pads a row may be written past its end, for which texts that fill the context have no room: these share a pass
     only with prompts of their own length.
     """
     config, size = model.config, model.token_embedding.weight.element_size()
     per_token = 2 * config.layers * config.kv_heads * config.head_width * size
     tokens = min(PREFILL_TOKENS, CACHE_BYTES // per_token)  # of all rows together
-    groups = [part for group in groups for part in group.parts(max(1, tokens // group.total))]
+    groups: list[_Group] = []
+    for prompt, numbers in same.items():
+        numbers = sorted(numbers, key=lambda number: -len(pairs[number][1]))
+        most = max(1, tokens // (len(prompt) + len(pairs[numbers[0]][1])))
+        for start in range(0, len(numbers), most):
+            longest = len(pairs[numbers[start]][1])
+            groups.append(_Group(prompt, numbers[start : start + most], longest))
     groups.sort(key=lambda group: (-group.total, -len(group.prompt)))
     batch: list[_Group] = []
     rows = 0

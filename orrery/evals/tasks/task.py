@@ -184,7 +184,9 @@ def read_task(name: str) -> Task:
     if path.suffix not in (".yaml", ".yml") or not path.is_file():
         known = shipped()
         if name not in known:
-            raise ConfigError(f"no task '{name}': there is no such .yaml file, and none that ships; {nearest(name, known)}")
+            raise ConfigError(
+                f"no task '{name}': there is no such .yaml file, and none that ships; {nearest(name, known)}"
+            )
         path = known[name]
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -31,7 +31,7 @@ class TasksConfig:
         if self.every < 1 or self.limit < 0:
             raise ConfigError(f"tasks: every is {self.every} and limit {self.limit}; at least 1 and 0 are needed")
         if self.data and not self.names:
-            raise ConfigError("tasks: data without names: say which tasks, such as --tasks.names hellaswag_llmc")
+            raise ConfigError("tasks: data without names: say which (--tasks.names hellaswag_llmc), or give no data")
 
     def papers(self) -> list[Paper]:
         """The tasks with their questions. Raises what `read_papers` does."""

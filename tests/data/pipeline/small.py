@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -48,6 +49,20 @@ class Killed:
         if document.id == self.id and not self.marker.exists():
             self.marker.write_text(str(os.getpid()))
             os.kill(os.getpid(), signal.SIGKILL)
+        return document
+
+
+@dataclass(frozen=True)
+class Waits:
+    """Waits with one document until there is a file."""
+
+    marker: Path
+    id: str
+    name: ClassVar[str] = "waits"
+
+    def apply(self, document: Document) -> Document | Reject:
+        while document.id == self.id and not self.marker.exists():
+            time.sleep(0.01)
         return document
 
 

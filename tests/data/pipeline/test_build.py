@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from orrery.data import web
+from orrery.data import luhn, web
 from orrery.data.pipeline import minhash, work
 from orrery.data.pipeline.build import BuildConfig, BuildInterrupted, Progress, build
 from orrery.data.pipeline.minhash import MinHash
@@ -162,6 +162,8 @@ def test_a_source_that_has_changed_is_refused_and_with_force_built_anew(own: Bui
         ({"sources": ()}, ConfigError, "say what to read"),
         ({"sources": ("nowhere",)}, DataError, "no such file"),
         ({"shard_mb": 0}, ConfigError, "above 0"),
+        ({"shard_mb": float("nan")}, ConfigError, "above 0"),
+        ({"workers": 2}, ConfigError, "--engine cores"),
         ({"address": "auto"}, ConfigError, "--engine ray"),
     ],
 )
@@ -181,6 +183,21 @@ def test_sources_without_text_leave_nothing(own: BuildConfig, content: str, mess
     with pytest.raises(DataError, match=message):
         build(own, STEPS)
     assert not own.out.exists()
+
+
+def test_what_a_killed_process_left_half_written_goes(own: BuildConfig) -> None:
+    own.out.mkdir()
+    (own.out / ".build.json.partial-1").touch()  # all that is there of a build killed at its first write
+    build(own, STEPS)
+    (own.out / ".work.partial-gone").mkdir()  # and at its last one
+    build(own, STEPS)
+    assert not list(own.out.glob(".*"))
+
+
+def test_examples_in_the_report_are_text_whatever_is_in_them(own: BuildConfig) -> None:
+    Path(own.sources[0]).write_text('{"text": "![](http://spy.example)"}\n{"text": "a long text"}')
+    build(own, STEPS)
+    assert r"\!\[\](http://spy.example)" in (own.out / "report.md").read_text()
 
 
 def test_a_folder_of_something_else_is_left_alone(config: BuildConfig) -> None:
@@ -217,7 +234,7 @@ def lines(folder: Path) -> Iterator[dict[str, Any]]:
         yield from map(json.loads, file.read_text().splitlines())
 
 
-@pytest.mark.parametrize("module", [web, minhash, work], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [luhn, web, minhash, work], ids=lambda module: module.__name__)
 def test_the_examples_in_the_source_are_true(module: ModuleType) -> None:
     done = doctest.testmod(module)
     assert done.attempted and not done.failed

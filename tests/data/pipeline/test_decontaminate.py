@@ -44,12 +44,12 @@ def test_the_record_tells_two_sets_of_exams_apart_and_one_of_them_never() -> Non
 
 
 def test_exams_are_read_from_jsonl_and_text(tmp_path: Path) -> None:
-    rows = [{"question": "One?", "choices": ["a", {"text": "b"}], "label": 1}, "plain\u2028text"]
+    rows = [{"question": QUESTION, "choices": ["a", {"text": "b"}], "label": 1}, "plain\u2028text"]
     lines = [json.dumps(row, ensure_ascii=False) for row in rows]
     (tmp_path / "exam.jsonl").write_text("\n".join(lines) + "\n\n")
-    (tmp_path / "exam.txt").write_text("First line\nof one.\n\nThe second.")
+    (tmp_path / "exam.txt").write_text(f"First line\nof one.\n\n{QUESTION}")
     texts = read_exams([tmp_path / "exam.jsonl", tmp_path / "exam.txt"])
-    assert texts == ["One?", "a", "b", "plain\u2028text", "First line\nof one.", "The second."]
+    assert texts == [QUESTION, "a", "b", "plain\u2028text", "First line\nof one.", QUESTION]
 
 
 def test_an_exam_that_cannot_be_read_is_an_error_that_names_it(tmp_path: Path) -> None:
@@ -58,3 +58,6 @@ def test_an_exam_that_cannot_be_read_is_an_error_that_names_it(tmp_path: Path) -
     (tmp_path / "bad.jsonl").write_text('{"a": "b"}\n{"a":\n')
     with pytest.raises(DataError, match="line 2"):
         read_exams([tmp_path / "bad.jsonl"])
+    (tmp_path / "short.txt").write_text(" ".join(WORDS[:12]) + "\n\nWhy?")
+    with pytest.raises(DataError, match="short.txt: no text in it has 13 words"):
+        read_exams([tmp_path / "short.txt"])

@@ -10,7 +10,8 @@ import pytest
 from orrery.commands.data_build import BuildCommand, chosen
 from orrery.commands.data_crawl import questions
 from orrery.data.pipeline.build import BuildConfig, build
-from orrery.data.pipeline.truth import KindScore, SpanScore, StepScore, Truth, overlap, render, score
+from orrery.data.pipeline.truth import KindScore, SpanScore, StepScore, Truth, overlap, score
+from orrery.data.pipeline.truth_tables import render
 from orrery.data.world.crawl import truth_path, write_crawl
 from orrery.data.world.world import World
 from orrery.errors import DataError
@@ -142,7 +143,7 @@ def test_a_truth_that_is_none_or_is_of_another_crawl_is_refused(made: Made, tmp_
     (tmp_path / "other.jsonl").write_text(made.truth.read_text().replace("a.example", "b.example"))
     with pytest.raises(DataError, match="belongs to another crawl"):
         score(made.build, tmp_path / "other.jsonl")
-    (tmp_path / "text.jsonl").write_text('{"text": "a"}\n')
+    (tmp_path / "text.jsonl").write_text('{"text": "a", "url": "https://a.example/0"}\n')
     for file in ("text.jsonl", "absent.jsonl"):
         with pytest.raises(DataError, match="is not the truth about a crawl"):
             score(made.build, tmp_path / file)

@@ -38,9 +38,10 @@ def test_a_document_without_an_address_passes() -> None:
 
 def test_a_users_block_list_is_added_to_the_one_that_comes_with_it(tmp_path: Path) -> None:
     blocklist = tmp_path / "domains"
-    blocklist.write_text("# mine\nbad.example\nhttps://www.good.example/bad/\n[words]\nBananas\n")
+    blocklist.write_text("# mine\nbad.example\nwww.worse.example\nhttps://www.good.example/bad/\n[words]\nBananas\n")
     step = UrlFilter(blocklist)
     assert verdict(step, "", url="https://sub.bad.example/x") == "host"
+    assert verdict(step, "", url="https://www.worse.example/") == "host"
     assert verdict(step, "", url="https://good.example/bad/page") == "host"
     assert verdict(step, "", url="https://good.example/badly") == "kept"
     assert verdict(step, "", url="https://good.example/bananas") == "word"

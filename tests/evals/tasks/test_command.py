@@ -57,7 +57,12 @@ def test_json_is_for_programs(folder: Path, data: Path, tmp_path: Path) -> None:
         (["--task", "hellaswag", "--data", "DATA", "--model", "MODEL", "--agent"], "for the world's exams"),
         (["--task", "hellaswag", "--data", "nowhere", "--model", "MODEL"], "no such file or folder: nowhere"),
         (["--task", "hellaswag", "--data", "DATA", "--endpoint", "http://x/v1", "--begin"], "--begin is for --model"),
+        (["--task", "hellaswag", "--data", "DATA", "--model", "MODEL", "--world.seed", "1"], "for the world's exams"),
+        (["--task", "hellaswag", "--data", "DATA", "--model", "MODEL", "--shots", "-1"], "it cannot be negative"),
+        (["--task", "hellaswag", "--data", "DATA", "--model", "MODEL", "--out", "/dev/null/x.json"], "nothing can be"),
+        (["--task", "mine.yaml", "--data", "DATA", "--model", "MODEL"], "there is no such .yaml file"),
         (["--data", "DATA", "--model", "MODEL"], "--data is for tasks: say which with --task"),
+        (["--model", "MODEL", "--shots", "0"], "--shots is for tasks"),
         (["--limit", "2"], "say which model is examined"),
     ],
 )  # fmt: skip

@@ -8,7 +8,8 @@ import pyarrow.parquet as parquet
 import pytest
 
 from orrery.errors import DataError
-from orrery.evals.tasks.formats import read_rows
+from orrery.evals.tasks.formats import files_of, read_rows
+from orrery.evals.tasks.task import read_task
 from tests.evals.tasks.lines import write_lines
 
 SCENE = {"activity_label": "a", "ctx_a": "b", "ctx_b": "", "ctx": "b ", "endings": ["c", "d"], "label": 1}
@@ -30,8 +31,34 @@ def test_the_hubs_parquet_files_and_texts_as_labels_are_read(tmp_path: Path) -> 
 
 def test_in_a_folder_the_files_with_fitting_names_are_read(data: Path) -> None:
     assert [row["question"][:4] for row in read_rows("gsm8k", data / "gsm8k", "*test*")] == ["test"] * 6
-    with pytest.raises(DataError, match=r"no file \*dev\* with the ending .jsonl or .parquet in the folder"):
-        read_rows("gsm8k", data, "*dev*")
+    with pytest.raises(DataError, match=r"no file \*dev\* or x with the ending .jsonl or .parquet in the folder"):
+        read_rows("gsm8k", data, ("*dev*", "x"))
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("gsm8k", ["data/test.jsonl"]),
+        ("gsm8k", ["main/test-0.parquet"]),
+        ("arc_easy", ["ARC-Easy/ARC-Easy-Test.jsonl"]),
+        ("arc_challenge", ["ARC-Challenge/test-0.parquet"]),
+    ],
+)
+def test_what_else_lies_in_the_folders_that_are_given_out_is_not_read(
+    name: str, wanted: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GSM8K comes with itself as dialogues, ARC's two sets come together, on the hub all under the same names."""
+    others = ["data/test_socratic.jsonl", "data/train.jsonl", "socratic/test-0.parquet", "main/train-0.parquet",
+              "ARC-Challenge/ARC-Challenge-Dev.jsonl", "ARC-Other/test-0.parquet"]  # fmt: skip
+    for file in [*others, *wanted]:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).touch()
+    task = read_task(name)
+    assert files_of(task.format, tmp_path, task.questions) == [tmp_path / file for file in wanted]
+    monkeypatch.chdir(tmp_path / Path(wanted[0]).parent)
+    assert files_of(task.format, Path("."), task.questions) == [
+        Path(file).relative_to(Path(file).parent) for file in wanted
+    ]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from orrery.evals.tasks.candidate import Local, Prompted
 from orrery.evals.tasks.likelihood import Pair, fit, log_likelihoods
 from orrery.inference.engine import Engine
 from orrery.models.hf import load_model, load_tokenizer
+from orrery.models.transformer import Transformer
 
 
 def plain(engine: Engine, prompt: list[int], continuation: list[int]) -> torch.Tensor:
@@ -51,14 +52,24 @@ def test_they_are_those_of_a_plain_pass(
 
 
 def test_a_batch_takes_what_a_pass_and_the_cache_may_take(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    pairs = texts(engine)
+    pairs = [*texts(engine), *(([5], [number] * 40) for number in range(20))]  # a corpus: all go on from one token
     whole = log_likelihoods(engine.model, pairs)
     told: list[tuple[int, int]] = []
-    monkeypatch.setattr(likelihood, "PREFILL_TOKENS", 100)
+    sizes: list[tuple[int, int]] = []  # rows, and tokens of all
+
+    def score(model: Transformer, batch: list[likelihood._Group], pairs: list[Pair]) -> dict[int, torch.Tensor]:
+        rows = sum(len(group.pairs) for group in batch)
+        sizes.append((rows, rows * max(group.total for group in batch)))
+        return scored(model, batch, pairs)
+
+    scored = likelihood._score
+    monkeypatch.setattr(likelihood, "_score", score)
+    monkeypatch.setattr(likelihood, "PREFILL_TOKENS", 300)
     few = log_likelihoods(engine.model, pairs, lambda done, total: told.append((done, total)))
     for one, other in zip(whole, few, strict=True):
         torch.testing.assert_close(one, other, atol=1e-4, rtol=0)
-    assert len(told) == 7 and told[-1] == (len(pairs), len(pairs))
+    assert all(tokens <= 300 for _, tokens in sizes) and max(rows for rows, _ in sizes) > 3
+    assert len(told) == len(sizes) and told[-1] == (len(pairs), len(pairs))
 
 
 def test_what_does_not_fit_is_cut_on_the_left_or_refused(engine: Engine) -> None:

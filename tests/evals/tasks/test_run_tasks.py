@@ -17,7 +17,7 @@ import yaml
 from orrery.data.documents import Document
 from orrery.data.shards import TokenShards
 from orrery.errors import ConfigError, DataError
-from orrery.evals.tasks import Local, Paper, read_papers, read_task, run, run_task, task
+from orrery.evals.tasks import Local, Paper, TasksConfig, read_papers, read_task, run, run_task, task
 from orrery.evals.tasks.candidate import Prompted, Score
 from orrery.evals.tasks.run import rate, share
 from orrery.inference.engine import Engine
@@ -189,6 +189,8 @@ def test_a_papers_data_is_one_for_each_task_or_one_for_all(data: Path) -> None:
         read_papers(names, [*files, data])
     with pytest.raises(ConfigError, match="two tasks are called hellaswag: give each once"):
         read_papers(["hellaswag", "hellaswag"], [data])
+    with pytest.raises(ConfigError, match="data without names: say which"):
+        TasksConfig(data=(data,))
     with pytest.raises(ConfigError, match="--shots is 2: the task bits_per_byte has no shots"):
         read_papers(["bits_per_byte"], files[:1], shots=2)
 

@@ -23,7 +23,7 @@ from orrery.data.world.world import World
 PRIVATE_SHARE = 0.3  # of the good pages
 ORIGINALS = 4  # one good page in so many is copied, so that there are clusters of several copies
 _LAST_SENTENCE = re.compile(r"(?<=[.!?]) (?=[A-Z])")
-# Per cent of the pages: good ones 47, copies 12, bad ones 32, and the others as here.
+# How many of 103 pages: good ones 47, copies 12, bad ones 32, and the others as here.
 WEIGHTS: dict[str, float] = {
     **{kind: weight for kind, (weight, _) in GOOD.items()},
     "mirror": 5,

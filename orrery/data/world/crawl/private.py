@@ -13,10 +13,10 @@ book numbers, numbers as long as a card's that fail its checksum.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from orrery.data.luhn import luhn_valid
 from orrery.data.world.choice import Choice
 from orrery.data.world.crawl.good import TABLE
 from orrery.data.world.genres.draws import WorldSlots, accepted
-from orrery.data.world.genres.junk import luhn_valid
 from orrery.data.world.world import World
 
 _PUBLIC = ("192.31.196.", "192.52.193.", "192.175.48.")

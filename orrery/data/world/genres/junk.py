@@ -8,6 +8,7 @@ pages hold numbers as long as a card's that fail its checksum: harmless, and to 
 
 from collections.abc import Callable, Sequence
 
+from orrery.data.luhn import luhn_valid
 from orrery.data.world.choice import Choice
 from orrery.data.world.genres import Page, dialogue, howto, news, story
 from orrery.data.world.genres.draws import Slots, WorldSlots, accepted
@@ -109,16 +110,6 @@ def _telephone(choice: Choice, slots: Slots) -> str:
 
 def _network(choice: Choice, slots: Slots) -> str:
     return f"{choice.pick(_DOCUMENTATION_NETWORKS)}{choice.integer(1, 254)}"
-
-
-def luhn_valid(digits: str) -> bool:
-    """Whether a card number passes its checksum (ISO/IEC 7812-1).
-
-    >>> luhn_valid("4242424242424242"), luhn_valid("4242424242424243")
-    (True, False)
-    """
-    doubled = [int(digit) * (2 if place % 2 else 1) for place, digit in enumerate(reversed(digits))]
-    return sum(n - 9 if n > 9 else n for n in doubled) % 10 == 0
 
 
 def _card(choice: Choice, slots: Slots) -> str:

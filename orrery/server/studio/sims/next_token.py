@@ -35,7 +35,7 @@ class NextTokenAnswer:
 def next_token(asked: NextTokenRequest, read: Loaded) -> NextTokenAnswer:
     """Read a text, as a document's beginning. Raises ConfigError for a text longer than the model's context."""
     model, tokenizer = read.model, read.tokenizer
-    ids = [tokenizer.eos_id, *tokenizer.encode(asked.text)]
+    ids = [tokenizer.begin_id, *tokenizer.encode(asked.text)]
     if len(ids) > model.config.context:
         raise ConfigError(f"the text has {len(ids)} tokens; the model reads {model.config.context}: shorten it")
     logits = model(torch.tensor([ids]))[0, -1].float()  # V

@@ -57,7 +57,7 @@ def surprise(asked: SurpriseRequest, read: Loaded) -> SurpriseAnswer:
     ids = tokenizer.encode(asked.text)
     if not 1 <= len(ids) <= model.config.context:
         raise ConfigError(f"the text has {len(ids)} tokens; the model reads 1 to {model.config.context}")
-    logits = model(torch.tensor([[tokenizer.eos_id, *ids[:-1]]]))[0].float()  # T V
+    logits = model(torch.tensor([[tokenizer.begin_id, *ids[:-1]]]))[0].float()  # T V
     logprobs = logits.log_softmax(-1)
     found = logprobs.gather(1, torch.tensor(ids)[:, None])  # T 1
     ranks = (logprobs > found).sum(-1) + 1  # T

@@ -170,7 +170,7 @@ def by_prompt(read: Loaded) -> list[int]:
     """
     rows, starts, (_, asked) = [], [], questions()
     for text, _, name in asked:
-        before = [read.tokenizer.eos_id, *read.tokenizer.encode(prompt_of(text, name))]
+        before = [read.tokenizer.begin_id, *read.tokenizer.encode(prompt_of(text, name))]
         for relation in relations():
             rows.append(torch.tensor([*before, *read.tokenizer.encode(beginning(relation))]))
             starts.append(len(before))

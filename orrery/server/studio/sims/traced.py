@@ -25,7 +25,7 @@ class Text:
 
 def read_text(read: Loaded, text: str) -> Text:
     """The tokens of a text. Raises ConfigError for more than can be shown."""
-    ids = (read.tokenizer.eos_id, *read.tokenizer.encode(text))
+    ids = (read.tokenizer.begin_id, *read.tokenizer.encode(text))
     most = min(MOST_TOKENS, read.model.config.context)
     if len(ids) > most:
         raise ConfigError(f"the text has {len(ids)} tokens; at most {most} are shown here: shorten it")

@@ -44,7 +44,7 @@ def writing(asked: WritingRequest, read: Loaded) -> WritingAnswer:
         raise ConfigError(f"{asked.max_tokens} tokens: ask for 1 to {MOST}")
     sampling = Sampling(asked.temperature, top_p=asked.top_p, max_tokens=asked.max_tokens, seed=asked.seed)
     engine = Engine(read.model, read.tokenizer, tools=())
-    (made,) = engine.generate([[read.tokenizer.eos_id, *read.tokenizer.encode(asked.text)]], sampling)
+    (made,) = engine.generate([[read.tokenizer.begin_id, *read.tokenizer.encode(asked.text)]], sampling)
     return WritingAnswer(
         made.text, made.ids, made.logprobs, ended=made.finish_reason == "stop", repeated=repetition(made.ids)
     )
