@@ -4,7 +4,7 @@
     python benchmarks/endurance.py --minutes 0.5 --streams 8 --kills 1              # a trial
 
 The server is started here, with a tiny assistant that is trained first, in seconds, and a model of random weights. What
-the clients do, and what they take for wrong, stands in tests/server/endurance.py; `make test` runs half a minute of it.
+the clients do, and what they take for wrong, stands in tests/server/endurance.py; `make test` runs 18 seconds of it.
 Every answer is compared with the one that is known beforehand. Kills come in the first two thirds; the memory at the
 end is of an engine that has served for a third of the time, beside one that was started again in the warm-up, a quarter
 of the time. Needs the packages of `pip install -e .[test]`. Ends with exit code 1 where anything was wrong.

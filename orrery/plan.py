@@ -42,6 +42,7 @@ CONVERSATIONS_PER_S = 4_000.0  # written and turned into tokens
 EXAM_SECONDS = 20.0  # both examinations and the held-out losses
 FIRST_STEPS, FIRST_SHARE = 300, 0.12  # of pretraining on pages to copy from, and at most so much of it
 TUNING_SHARE = 0.08  # of the training time
+LEAST = 20, 10  # steps of pretraining and of tuning
 OVERHEAD = 1.3  # of training on top of the measured steps: batches, logs, evaluations, checkpoints, a warm machine
 
 
@@ -147,10 +148,13 @@ def fit(
         speed: what was measured before on this machine, with these settings of training; by default nothing.
 
     Raises:
-        ConfigError: the minutes are not a positive number, or too few for anything on this machine.
+        ConfigError: the minutes are not a positive number, or too few for anything on this machine; or so few steps.
     """
     if not 0 < minutes < float("inf"):
         raise ConfigError(f"--minutes is {minutes:g}; it must be above 0, for instance --minutes 10")
+    for name, asked, least in (("--pretrain-steps", steps[0], LEAST[0]), ("--sft-steps", steps[1], LEAST[1])):
+        if 0 < asked < least:
+            raise ConfigError(f"{name} is {asked}; it takes at least {least}")
     rate = measure_matmul_rate(pretrain.precision, str(choose_device(pretrain.device)))
     kept = 60 * minutes * reserved
     began, speed = time.perf_counter(), speed or Speed(vocab_size, context, pretrain)
@@ -170,7 +174,7 @@ def fit(
     training = left / (OVERHEAD + corpus_share + talk_share)
     pretrain_steps = steps[0] or int((1 - TUNING_SHARE) * training * tokens_per_s / (pretrain.rows * context))
     sft_steps = steps[1] or int(TUNING_SHARE * training * tokens_per_s / (sft.rows * context))
-    if pretrain_steps < 20 or sft_steps < 10:
+    if pretrain_steps < LEAST[0] or sft_steps < LEAST[1]:
         needed = (60 * minutes - kept - left + 20) / 60 / (1 - reserved)
         raise ConfigError(f"--minutes {minutes:g} is too short on this machine; give it at least {needed:.1f}")
     text = reading(pretrain_steps, pretrain.rows * context, talk, vocab_size)

@@ -76,6 +76,13 @@ def test_too_few_minutes_say_how_many_would_do(monkeypatch: pytest.MonkeyPatch) 
             planned(monkeypatch, minutes, 1.0)
 
 
+def test_too_few_steps_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match="--pretrain-steps is 16; it takes at least 20"):
+        planned(monkeypatch, 2, 1.0, steps=(16, 10))
+    with pytest.raises(ConfigError, match="--sft-steps is 9; it takes at least 10"):
+        planned(monkeypatch, 2, 1.0, steps=(20, 9))
+
+
 def test_the_table_names_every_part(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = planned(monkeypatch, 10, 1.0)
     assert plan_table(plan).row_count == len(plan.seconds)
