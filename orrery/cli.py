@@ -5,7 +5,9 @@ only when their command runs, so that `orrery --help` answers at once.
 """
 
 import importlib
+import inspect
 import os
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
@@ -80,7 +82,8 @@ def parse(command: Command, words: Sequence[str]) -> Any:
     if "recipe" not in {field.name for field in fields(cls)}:  # a sweep's recipe is one of the speedruns that it makes
         rest, recipe = _take_recipe(rest)
     default = read_recipe(recipe, cls, command.words) if recipe else None
-    return tyro.cli(cls, args=rest, default=default, prog=f"orrery {command.words}")
+    told = re.sub(r"\n+Example:", "\n\nExample:", inspect.getdoc(cls) or "")  # else examples run together on one line
+    return tyro.cli(cls, args=rest, default=default, prog=f"orrery {command.words}", description=told)
 
 
 def _find(words: Sequence[str]) -> Command | None:

@@ -1,7 +1,13 @@
 """What every page must be: usable without a mouse and a keen eye, and on a narrow screen."""
 
+from pathlib import Path
+
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
+
+import orrery
+
+ROOT = Path(orrery.__file__).parents[1]
 
 
 def accessible(page: Page) -> None:
@@ -28,3 +34,18 @@ def fits(page: Page, width: int = 390) -> None:
         page.wait_for_timeout(100)
     page.set_viewport_size(before)
     assert wide <= width, f"the page is {wide} pixels wide in a window of {width}"
+
+
+def source_is_the_packages(page: Page, at_least: int = 1) -> None:
+    """Assert that what a chapter shows as source stands in the package's files, but for how far a line is indented."""
+    expect(page.locator("figure.source").first).to_be_visible()
+    expect(page.locator(".source-wait")).to_have_count(0)
+    shown = page.locator("figure.source code").all()
+    assert len(shown) >= at_least
+    for source in shown:
+        file = source.locator("xpath=ancestor::figure//figcaption/span[1]").inner_text()
+        assert _plain(source.inner_text()) in _plain((ROOT / file).read_text(encoding="utf-8"))
+
+
+def _plain(text: str) -> str:
+    return "\n".join(line.strip() for line in text.strip().splitlines())

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-import orrery
 from orrery.models.explain import KNOWN, count_parts
 from orrery.scratch.microgpt import MicroGPT
 from orrery.server.studio.compute import loaded
@@ -16,7 +15,7 @@ from orrery.server.studio.sims.embedding import EmbeddingRequest, embedding
 from orrery.server.studio.sims.surprise import SurpriseRequest, surprise
 from orrery.server.studio.sims.writing import WritingRequest, writing
 from tests.server.running import PATIENCE
-from tests.studio.checks import accessible, fits
+from tests.studio.checks import ROOT, accessible, fits, source_is_the_packages
 from tests.studio.conftest import Visit
 
 # Each quiz by a part of its question, with a part of the right option; None where the engine says which it is.
@@ -31,12 +30,6 @@ QUIZZES: dict[int, dict[str, str | None]] = {
     9: {"writes 80 tokens": None, "scores 3 and 1": "54.6", "Four tokens": "^3$"},
     10: {"lacks altogether": "None of the three", "double the width": "four times", "How many operations": "About 2$"},
 }
-ROOT = Path(orrery.__file__).parents[1]
-
-
-def stripped(text: str) -> str:
-    """A text without the blanks around its lines: methods are shown without their class's indentation."""
-    return "\n".join(line.strip() for line in text.strip().splitlines())
 
 
 def graded(chapter: int, runs: Path) -> str:
@@ -63,10 +56,7 @@ def test_a_chapter_is_read_its_quizzes_answered_and_its_source_is_the_packages(
         quiz = page.get_by_role("group", name=re.compile(question))
         quiz.get_by_role("radio", name=re.compile(option or graded(chapter, runs))).press("Space")
         expect(quiz.locator(".quiz-reason")).to_contain_text("Right.", timeout=1000 * PATIENCE)
-    for source in page.locator("figure.source code").all():
-        file = source.locator("xpath=ancestor::figure//figcaption/span[1]").inner_text()
-        assert stripped(source.inner_text()) in stripped((ROOT / file).read_text(encoding="utf-8"))
-    assert page.locator("figure.source").count() >= 1
+    source_is_the_packages(page)
     expect(page.locator(".exercise")).to_be_visible()
     expect(page.locator(".figure .badge").first).not_to_have_text("…", timeout=1000 * PATIENCE)
     accessible(page)

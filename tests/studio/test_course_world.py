@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-import orrery
 from orrery.inference.engine import Engine
 from orrery.inference.sampling import Sampling
 from orrery.ledger.experiment import read_finding
@@ -19,7 +18,7 @@ from orrery.server.studio.sims.three_softwares import SoftwareRequest, three_sof
 from orrery.server.studio.sims.writing import WritingRequest, writing
 from orrery.tokenizers.chat import render
 from tests.server.running import PATIENCE
-from tests.studio.checks import accessible, fits
+from tests.studio.checks import accessible, fits, source_is_the_packages
 from tests.studio.conftest import Visit
 
 # Each quiz by a part of its question, with a part of the right option.
@@ -30,7 +29,6 @@ QUIZZES = {
     "B": {"gets the same question wrong": "In the rules", "no labelled example": "The rules or the prompt"},
     20: {"takes 100 tokens": "Half as many key", "fetched page": "no tool"},
 }
-ROOT = Path(orrery.__file__).parents[1]
 
 
 def choose(page: Page, question: str, option: str) -> None:
@@ -39,19 +37,11 @@ def choose(page: Page, question: str, option: str) -> None:
     expect(quiz.locator(".quiz-reason")).to_contain_text("Right.", timeout=1000 * PATIENCE)
 
 
-def plain(text: str) -> str:
-    """Without indents: methods are shown without that of their class."""
-    return "\n".join(line.strip() for line in text.strip().splitlines())
-
-
 def read(page: Page, chapter: int | str) -> None:
     """What holds of every chapter."""
     for question, option in QUIZZES[chapter].items():
         choose(page, question, option)
-    for source in page.locator("figure.source code").all():
-        file = source.locator("xpath=ancestor::figure//figcaption/span[1]").inner_text()
-        assert plain(source.inner_text()) in plain((ROOT / file).read_text(encoding="utf-8"))
-    assert page.locator("figure.source").count() >= 1
+    source_is_the_packages(page)
     expect(page.locator(".exercise")).to_have_count(int(isinstance(chapter, int)))
     accessible(page)
     fits(page)
