@@ -1,7 +1,7 @@
 """The one dial: from the minutes you have to a plan, fitted to the machine once and written into the run.
 
-The machine is measured for a few seconds (large matrix products, then real training steps of the model that fits),
-and the minutes are shared out:
+The machine is measured for some seconds (large matrix products, then real training steps of the model that fits and,
+where the scaling law may choose, of its neighbours in size), and the minutes are shared out:
 
     minutes = start + corpus and tokenizer + conversations + pretraining + exams + tuning + exams + report
 

@@ -19,7 +19,6 @@ better than it is, because it was chosen by these very scores. So what is report
 """
 
 import json
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -37,6 +36,7 @@ from orrery.search.settings import Settings, SweepConfig, agree, settings_of
 from orrery.search.space import draw, parse_space, with_values
 from orrery.search.trials import STOPPED, Job, Sweep, Trial, claim, error_of, new_trials, trials_of
 from orrery.speedrun import SpeedrunConfig
+from orrery.tokenizers.counting import usable_cores
 from orrery.training.interrupt import Interrupts, TrainingInterrupted
 from orrery.training.runs import RUNS
 
@@ -97,7 +97,7 @@ class _Sweeper:
         self.folder = config.root / f"sweep-{config.name}"
         self.sweep, self.settings = self.open(asked)
         self.objective = Objective(self.settings.metric)
-        self.parallel = config.parallel or cores()
+        self.parallel = config.parallel or usable_cores()
         self.jobs: list[Job] = []
 
     def open(self, asked: Settings) -> tuple[int, Settings]:
@@ -165,7 +165,7 @@ class _Sweeper:
         for trial in trials:
             if len(self.jobs) < self.parallel and not trial.over and (job := claim(self.database, trial)):
                 self.jobs.append(job)
-                job.start(self.config_of(trial), threads=max(1, cores() // self.parallel))
+                job.start(self.config_of(trial), threads=max(1, usable_cores() // self.parallel))
 
     def config_of(self, trial: Trial) -> SpeedrunConfig:
         """The speedrun that a trial is."""
@@ -259,11 +259,6 @@ class _Sweeper:
             f"{varied}# orrery speedrun --recipe {path}\n"
             f'command = "speedrun"\n{as_toml(values)}'
         )
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _nothing_varies(config: SweepConfig) -> ConfigError:

@@ -23,6 +23,7 @@ from orrery.inference.sampling import Sampling
 from orrery.tokenizers.chat import Message, render
 
 RESAMPLES = 1000
+DRAWN = 1 << 20  # numbers that are drawn in one go
 BATCH = 512  # requests that the engine gets in one call; progress is told after each
 Progress = Callable[[int, int], None]  # (requests done, requests in all)
 TOO_LONG = "(the question is longer than the model's context)"
@@ -127,11 +128,18 @@ def bootstrap(right: np.ndarray, clusters: Sequence[str], resamples: int = RESAM
     """The 95% interval of the mean of ``right`` [n] when whole clusters are drawn again, always with the same seed."""
     names, index = np.unique(np.asarray(clusters), return_inverse=True)
     sums = np.bincount(index, weights=right, minlength=len(names))
-    sizes = np.bincount(index, minlength=len(names))
-    drawn = np.random.default_rng(0).integers(len(names), size=(resamples, len(names)))
-    means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
-    low, high = np.quantile(means, (0.025, 0.975))
+    low, high = np.quantile(redrawn(sums, np.bincount(index, minlength=len(names)), resamples), (0.025, 0.975))
     return float(low), float(high)
+
+
+def redrawn(amounts: np.ndarray, sizes: np.ndarray, resamples: int = RESAMPLES) -> np.ndarray:
+    """All amounts over all sizes [n each] when the n are drawn again, so many times [resamples]."""
+    generator, n, rates = np.random.default_rng(0), len(sizes), np.empty(resamples)
+    block = max(1, DRAWN // n)
+    for start in range(0, resamples, block):
+        drawn = generator.integers(n, size=(min(block, resamples - start), n))
+        rates[start : start + block] = amounts[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
+    return rates
 
 
 def _score(stage: str, exam: str, right: np.ndarray, items: Sequence[Item], chance: float) -> Score:

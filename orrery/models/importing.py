@@ -156,8 +156,10 @@ def compare(folder: Path) -> Comparison:
     """
     try:
         from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerFast
+        from transformers.utils import logging
     except ImportError as error:
         raise ConfigError("--check compares with transformers: pip install transformers") from error
+    logging.disable_progress_bar()
     tokenizer, model = load_tokenizer(folder), load_model(folder)
     # Some of transformers' classes split text by a pattern of their own, whatever tokenizer.json says.
     reader = PreTrainedTokenizerFast if (folder / "tokenizer.json").is_file() else AutoTokenizer

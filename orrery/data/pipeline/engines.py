@@ -24,6 +24,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Protocol, TypeVar
 
 from orrery.errors import ConfigError, OrreryError, RunError
+from orrery.tokenizers.counting import usable_cores
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -51,7 +52,7 @@ def on_cores(processes: int = 0) -> Iterator[Run]:
     """So many processes of this machine, one a core by default. They end with the block, and with this process."""
     ours, theirs = multiprocessing.Pipe(duplex=False)
     # Spawned: forking a process with threads, as a progress bar has, can hang.
-    pool = ProcessPoolExecutor(processes or cores(), multiprocessing.get_context("spawn"), _end_with, (ours,))
+    pool = ProcessPoolExecutor(processes or usable_cores(), multiprocessing.get_context("spawn"), _end_with, (ours,))
 
     def run(function: Callable[[P], R], parts: Sequence[P]) -> Iterator[R]:
         try:
@@ -157,8 +158,3 @@ def _silence(ray: Any) -> None:
         warnings.simplefilter("ignore", DeprecationWarning)  # of settings that it gives to itself
         context = ray.data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

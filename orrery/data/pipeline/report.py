@@ -94,8 +94,8 @@ def markdown(report: Mapping[str, Any]) -> str:
         for rule, examples in sorted(step["examples"].items()):
             lines += ["", f"## {step['step']}: {rule} ({step['rejected'][rule]:,})", ""]
             for example in examples:
-                said = f" ({example['detail']})" if example["detail"] else ""
-                lines.append(f"- {_inline(example['id'])}{_inline(said)}: {_inline(example['text'])}")
+                said = f" ({_inline(example['detail'])})" if example["detail"] else ""
+                lines.append(f"- {_inline(example['name'])}{said}: {_inline(example['text'])}")
     return "\n".join(lines) + "\n"
 
 

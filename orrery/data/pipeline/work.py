@@ -1,11 +1,13 @@
 """One shard of a build, from its sources to files: what an engine lets any process do, in any order.
 
-    OUT/work/first/00017/     documents.jsonl      what the steps before near-duplicates kept
-                              rejected-STEP.jsonl  what a step did not, with rule and detail
-                              bands.npy, ids.json  uint64 [bands, documents] and their ids, for near-duplicates
-                              tally.json           numbers of all kinds
-    OUT/work/copies/00017.json                     the place of each copy, and the id of the first such text
-    OUT/work/second/00017/    documents.jsonl, rejected-STEP.jsonl, tally.json
+    first/00017/     documents.jsonl      what the steps before near-duplicates kept
+                     rejected-STEP.jsonl  what a step did not, with rule and detail
+                     bands.npy, ids.json  uint64 [bands, documents] and their ids, for near-duplicates
+                     tally.json           numbers of all kinds
+    copies/00017.json                     the place of each copy, and the id of the first such text
+    second/00017/    documents.jsonl, rejected-STEP.jsonl, tally.json
+
+All of it lies in the build's folder `work`, which goes when the build is done.
 
 A shard's folder appears whole or not at all, so one that is there is done. Its files depend on the shard and the
 steps alone (the seconds in the tally apart), and documents pass one at a time.
@@ -194,7 +196,8 @@ class _Filtering:
         tally["rejected"][why.rule] = tally["rejected"].get(why.rule, 0) + 1
         examples = tally["examples"].setdefault(why.rule, [])
         if len(examples) < LISTED:
-            examples.append({"id": document.id, "detail": why.detail, "text": document.text[:EXCERPT]})
+            name = document.provenance.get("url") or document.id
+            examples.append({"name": name, "detail": why.detail, "text": document.text[:EXCERPT]})
         if step not in self._rejected:
             self._rejected[step] = (self.folder / f"rejected-{step}.jsonl").open("wb")
         rejected = {"step": step, "rule": why.rule, "detail": why.detail}

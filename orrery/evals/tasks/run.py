@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from orrery.errors import ConfigError, DataError
-from orrery.evals.run import RESAMPLES, Progress
+from orrery.evals.run import Progress, redrawn
 from orrery.evals.tasks.candidate import Candidate, Prompted
 from orrery.evals.tasks.formats import Row, files_of, read_rows
 from orrery.evals.tasks.task import Task, read_task
@@ -281,10 +281,6 @@ def share(name: str, right: Sequence[bool]) -> Metric:
 
 def rate(name: str, amounts: np.ndarray, sizes: np.ndarray) -> Metric:
     """All amounts over all sizes [n each], with a bootstrap over the n, always with the same seed."""
-    generator, n = np.random.default_rng(0), len(amounts)
-    drawn = np.empty(RESAMPLES)
-    for number in range(RESAMPLES):
-        picked = generator.integers(n, size=n)
-        drawn[number] = amounts[picked].sum() / sizes[picked].sum()
+    drawn = redrawn(amounts, sizes)
     low, high = np.quantile(drawn, (0.025, 0.975))
-    return Metric(name, float(amounts.sum() / sizes.sum()), float(drawn.std()), float(low), float(high), n)
+    return Metric(name, float(amounts.sum() / sizes.sum()), float(drawn.std()), float(low), float(high), len(sizes))

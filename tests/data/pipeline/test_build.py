@@ -195,9 +195,11 @@ def test_what_a_killed_process_left_half_written_goes(own: BuildConfig) -> None:
 
 
 def test_examples_in_the_report_are_text_whatever_is_in_them(own: BuildConfig) -> None:
-    Path(own.sources[0]).write_text('{"text": "![](http://spy.example)"}\n{"text": "a long text"}')
+    rows = '{"text": "![](http://spy.example)", "url": "http://a.example/b_c"}\n{"text": "a long text"}'
+    Path(own.sources[0]).write_text(rows)
     build(own, STEPS)
-    assert r"\!\[\](http://spy.example)" in (own.out / "report.md").read_text()
+    (shown,) = (line for line in (own.out / "report.md").read_text().splitlines() if "spy" in line)
+    assert shown.startswith(r"- http://a.example/b\_c (") and shown.endswith(r"): \!\[\](http://spy.example)")
 
 
 def test_a_folder_of_something_else_is_left_alone(config: BuildConfig) -> None:
