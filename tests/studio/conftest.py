@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.once import made_once
 from tests.server.running import PATIENCE, Running
@@ -18,7 +18,6 @@ from tests.studio.tiny import make_runs, make_slow
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
 FLAGS += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-VIEWPORT: ViewportSize = {"width": 1200, "height": 900}
 Visit = Callable[[str], Page]
 expect.set_options(timeout=1000 * PATIENCE / 2)
 
@@ -70,13 +69,12 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="package")
-def window(browser: Browser, studio: Studio) -> Iterator[Page]:
-    """The one page that all tests use, each after the other: a new one costs two seconds, most of them its process's.
-
-    `problems` are errors on the console and requests that leave the machine.
-    """
-    context = browser.new_context(base_url=studio.url, viewport=VIEWPORT, reduced_motion="reduce", color_scheme="light")
+@pytest.fixture
+def page(browser: Browser, studio: Studio) -> Iterator[Page]:
+    """A fresh page, with less motion. The test fails for errors on the console and requests that leave the machine."""
+    context = browser.new_context(
+        base_url=studio.url, viewport={"width": 1200, "height": 900}, reduced_motion="reduce", color_scheme="light"
+    )
     context.set_default_timeout(1000 * PATIENCE / 2)
     page = context.new_page()
     problems: list[str] = []
@@ -92,21 +90,6 @@ def window(browser: Browser, studio: Studio) -> Iterator[Page]:
     page.problems = problems  # type: ignore[attr-defined]
     yield page
     context.close()
-
-
-@pytest.fixture
-def page(window: Page, studio: Studio) -> Iterator[Page]:
-    """An empty page that remembers nothing, with less motion. The test fails for each of its problems."""
-    problems: list[str] = window.problems  # type: ignore[attr-defined]
-    problems.clear()
-    yield window
-    window.unroute_all(behavior="ignoreErrors")
-    window.goto("about:blank")  # ends what the studio's page was doing
-    told = window.context.new_cdp_session(window)
-    told.send("Storage.clearDataForOrigin", {"origin": studio.url, "storageTypes": "local_storage"})
-    told.detach()
-    window.emulate_media(color_scheme="light")
-    window.set_viewport_size(VIEWPORT)
     assert not problems, "\n".join(problems)
 
 
